@@ -1,0 +1,5 @@
+"""``python -m obclip``."""
+
+from obclip.cli.main import main
+
+main()

@@ -1,0 +1,69 @@
+"""``obclip``: finds the command, loads its file alone, and turns errors into one clear line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from obclip import __version__
+from obclip.errors import ObclipError, PromptRefused
+
+#: name -> (module under ``obclip.cli``, one line of help). Help needs no import of the commands.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "generate": ("generate", "Draw a picture of PROMPT; the cloud cannot tell which one is yours."),
+    "expand": ("expand", "Show what the cloud would see of a prompt."),
+    "audit": ("audit", "Measure the transform over a file of prompts."),
+    "history": ("history", "Show what each cloud has been told so far."),
+    "serve": ("serve", "Run the cloud."),
+    "plan": ("plan", "Show a plan as a picture, with its cost."),
+    "models": ("models", "List, check and show model pairs."),
+    "demo": ("demo", "One private generation, and the proof that the cloud could not tell."),
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported on use, so that ``expand`` loads no torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"obclip.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="obclip")
+def cli() -> None:
+    """Private image generation: hide your prompt in a closed set of candidates."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 prompt refused, 130 stopped."""
+    try:
+        cli.main(args=arguments, prog_name="obclip", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except PromptRefused as error:
+        click.echo(f"Refused ({error.code}): {error}", err=True)
+        sys.exit(3)
+    except ObclipError as error:
+        click.echo(f"Error ({error.code}): {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,1 @@
+"""Latent diffusion without a party: pairs, loading, the denoiser contract, sampling slices."""

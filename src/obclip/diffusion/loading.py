@@ -1,0 +1,176 @@
+"""Loads a diffusers model folder (or hub id) part by part, the same way for every pair.
+
+Parts are loaded on their own rather than through a pipeline class: a cloud needs no decoder, a
+device that only finishes needs no second text encoder, and a start takes seconds less.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from obclip.diffusion.pairs import Source
+from obclip.errors import ModelError
+from obclip.protocol.schedule import NoiseSchedule
+
+_FAMILIES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything one model consists of. ``vae`` is None where none was asked for."""
+
+    location: str
+    family: str
+    unet: Any
+    text_encoders: tuple[Any, ...]
+    tokenizers: tuple[Any, ...]
+    vae: Any
+    vae_config: dict[str, Any]
+    scheduler_config: dict[str, Any]
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        return NoiseSchedule.of(self.scheduler_config)
+
+    @property
+    def latent_channels(self) -> int:
+        return int(self.unet.config.in_channels)
+
+    @property
+    def latent_factor(self) -> int:
+        """Pixels to a latent cell, along one side."""
+        return latent_factor(self.vae_config)
+
+    @property
+    def scaling_factor(self) -> float:
+        return float(self.vae_config.get("scaling_factor", 0.18215))
+
+    @property
+    def side(self) -> int:
+        """Native picture side in pixels."""
+        return int(self.unet.config.sample_size) * self.latent_factor
+
+
+def latent_factor(vae_config: dict[str, Any]) -> int:
+    """Pixels to a latent cell, from an autoencoder's config (either kind)."""
+    blocks = vae_config.get("block_out_channels") or vae_config["encoder_block_out_channels"]
+    return int(2 ** (len(blocks) - 1))
+
+
+def snapshot(source: Source) -> Path:
+    """The folder of a source: as given, or from the hub's local cache, or downloaded.
+
+    Raises:
+        ModelError: not a folder, and not to be had from the hub.
+    """
+    if source.folder is not None:
+        return source.folder
+    if source.location.startswith(("/", ".", "~")):
+        raise ModelError(
+            "no model folder there", code="no_model", got=source.location,
+            expected="a folder in diffusers format (model_index.json, unet/, ...)",
+        )  # fmt: skip
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.txt", "*.safetensors"]
+    try:
+        return Path(
+            snapshot_download(source.location, revision=source.revision, allow_patterns=patterns)
+        )
+    except Exception as error:  # the hub client raises many kinds; all mean "not to be had"
+        raise ModelError(
+            "the model is not on this machine and could not be fetched", code="no_model",
+            got=f"{source.location} ({type(error).__name__})",
+            expected="a cached download, a reachable hub, or a folder",
+            action="give CLOUD,DEVICE as folders",
+        ) from None  # fmt: skip
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A config file.
+
+    Raises:
+        ModelError: missing or not a JSON object.
+    """
+    try:
+        value = json.loads(file.read_text("utf-8"))
+    except OSError:
+        raise ModelError(
+            "a file of the model is missing", code="no_model", got=f"no {file.name}",
+            expected=str(file),
+        ) from None  # fmt: skip
+    except ValueError:
+        raise ModelError("a config is not JSON", code="bad_model", got=str(file)) from None
+    if not isinstance(value, dict):
+        raise ModelError("a config is not a JSON object", code="bad_model", got=str(file))
+    return value
+
+
+def load(
+    source: Source, *, dtype: torch.dtype = torch.float32, device: str = "cpu", vae: bool = True
+) -> Parts:
+    """Loads one model.
+
+    Raises:
+        ModelError: missing, of an unknown family, or broken.
+    """
+    folder = snapshot(source)
+    index = read_json(folder / "model_index.json")
+    family = str(index.get("_class_name"))
+    if family not in _FAMILIES:
+        raise ModelError(
+            "unknown model family", code="bad_model", got=family, expected=" or ".join(_FAMILIES)
+        )
+    try:
+        return _load(folder, family, source.location, dtype, device, vae)
+    except ModelError:
+        raise
+    except Exception as error:  # broken files fail in many ways inside the loaders
+        raise ModelError(
+            "the model could not be loaded", code="bad_model",
+            got=f"{type(error).__name__} in {source.location}: {str(error)[:200]}",
+            action="check the folder against `obclip models check`",
+        ) from error  # fmt: skip
+
+
+def _load(
+    folder: Path, family: str, location: str, dtype: torch.dtype, device: str, vae: bool
+) -> Parts:
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+    def ready(model: Any) -> Any:
+        return model.to(device=device, dtype=dtype).eval().requires_grad_(False)
+
+    unet = ready(UNet2DConditionModel.from_pretrained(folder / "unet"))
+    encoders = [ready(CLIPTextModel.from_pretrained(folder / "text_encoder"))]
+    tokenizers = [CLIPTokenizer.from_pretrained(folder / "tokenizer")]
+    if family == "StableDiffusionXLPipeline":
+        encoders.append(
+            ready(CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2"))
+        )
+        tokenizers.append(CLIPTokenizer.from_pretrained(folder / "tokenizer_2"))
+    vae_config = read_json(folder / "vae" / "config.json")
+    return Parts(
+        location=location,
+        family=family,
+        unet=unet,
+        text_encoders=tuple(encoders),
+        tokenizers=tuple(tokenizers),
+        vae=ready(load_vae(folder, vae_config)) if vae else None,
+        vae_config=vae_config,
+        scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
+    )
+
+
+def load_vae(folder: Path, config: dict[str, Any]) -> Any:
+    """The autoencoder of a folder, of the class its config names."""
+    from diffusers import AutoencoderKL, AutoencoderTiny
+
+    kind = AutoencoderTiny if config.get("_class_name") == "AutoencoderTiny" else AutoencoderKL
+    return kind.from_pretrained(folder / "vae")

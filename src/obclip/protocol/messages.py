@@ -1,0 +1,123 @@
+"""The typed envelope of the wire contract (``docs/protocol.md``), and its checks.
+
+Every field is public by design: what stands here, the cloud knows. There is no field for the
+choice, and unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from obclip.errors import RequestError
+from obclip.protocol import limits
+from obclip.protocol.schedule import NoiseSchedule
+
+
+class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One candidate set and the public parameters it is run with.
+
+    ``prompts`` are in the canonical order of the set. One ``seed`` draws the one initial noise
+    that all candidates share (the i-th of ``images`` pictures uses the i-th draw).
+    """
+
+    version: int
+    model: str
+    plan: str
+    scheduler: str
+    steps: int
+    split: int
+    guidance: float
+    height: int
+    width: int
+    images: int
+    seed: int
+    prompts: tuple[str, ...]
+    negatives: tuple[str, ...] = ()
+    table_version: str
+
+    @property
+    def n(self) -> int:
+        """Size of the candidate set."""
+        return len(self.prompts)
+
+    def check(self) -> None:
+        """Raises :class:`RequestError` naming the field, what was got and what is allowed."""
+        for field, low, high in (
+            ("version", limits.VERSION, limits.VERSION),
+            ("steps", 1, limits.MAX_STEPS),
+            ("split", 0, self.steps),
+            ("images", 1, limits.MAX_IMAGES),
+            ("seed", 0, limits.MAX_SEED),
+            ("height", limits.MIN_SIDE, limits.MAX_SIDE),
+            ("width", limits.MIN_SIDE, limits.MAX_SIDE),
+            ("n", 1, limits.MAX_CANDIDATES),
+        ):
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise _bad(field, value, f"{low} to {high}" if low != high else str(low))
+        if not (math.isfinite(self.guidance) and 0 <= self.guidance <= limits.MAX_GUIDANCE):
+            raise _bad("guidance", self.guidance, f"0 to {limits.MAX_GUIDANCE}")
+        if self.n * self.images > limits.MAX_LATENTS:
+            raise _bad("candidates x images", self.n * self.images, f"at most {limits.MAX_LATENTS}")
+        if self.negatives and len(self.negatives) != self.n:
+            raise _bad("negatives", len(self.negatives), f"none or one a prompt ({self.n})")
+        for field in ("prompts", "negatives"):
+            longest = max((len(text) for text in getattr(self, field)), default=0)
+            if longest > limits.MAX_PROMPT_CHARS:
+                raise _bad(field, f"{longest} characters", f"at most {limits.MAX_PROMPT_CHARS}")
+        if len(set(zip(self.prompts, self.negatives or self.prompts, strict=True))) != self.n:
+            raise _bad("prompts", "a prompt twice", "distinct candidates")
+
+
+def _bad(field: str, got: object, expected: str) -> RequestError:
+    return RequestError(
+        f"{field} out of range", code=f"bad_{field.split()[0]}", got=got, expected=expected
+    )
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Public parameters of a cloud model: what a device needs to know to be its pair."""
+
+    name: str
+    latent_channels: int
+    latent_factor: int
+    scaling_factor: float
+    schedule: NoiseSchedule
+    height: int
+    width: int
+    guidance: float
+    plans: tuple[str, ...]
+
+
+class ServerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of ``GET /v1/models``."""
+
+    version: int
+    server: str
+    models: tuple[ModelInfo, ...]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the progress stream. ``state``: queued, running, done, failed, cancelled."""
+
+    state: str
+    step: int
+    steps: int
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of ``POST /v1/generations``: the job's name (a content hash) and its state."""
+
+    id: str
+    state: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Every refusal of the server: never prompt text, never a stack trace."""
+
+    code: str
+    message: str
+    got: str | None = None
+    expected: str | None = None

@@ -1,0 +1,56 @@
+"""``python -m training.mini STAGE``: one stage, or all of them, resumable at any point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import torch
+
+from training.mini import autoencoder, denoiser, distill, fetch, latents, render, tokenizer
+
+STAGES = ("fetch", "tokenizer", "autoencoder", "latents", "cloud", "device", "export")
+BACKGROUNDS_EACH = 4
+
+
+@click.command()
+@click.argument("stage", type=click.Choice(["all", *STAGES]))
+@click.option("--work", type=click.Path(path_type=Path), default=Path("build/mini"), show_default=True)
+@click.option("--autoencoder-minutes", default=30.0, show_default=True)
+@click.option("--cloud-minutes", default=180.0, show_default=True)
+@click.option("--device-minutes", default=30.0, show_default=True)
+@click.option("--threads", default=2, show_default=True)
+def main(
+    stage: str,
+    work: Path,
+    autoencoder_minutes: float,
+    cloud_minutes: float,
+    device_minutes: float,
+    threads: int,
+) -> None:
+    """Trains the mini pair. Minutes are totals over interruptions, not for each start."""
+    torch.set_num_threads(threads)
+    work.mkdir(parents=True, exist_ok=True)
+    todo = STAGES if stage == "all" else (stage,)
+    if "fetch" in todo:
+        fetch.fetch(work / "packages")
+    items = render.render_all(work / "packages", work)
+    if "tokenizer" in todo and not (work / "tokenizer").exists():
+        tokenizer.train(items, work / "tokenizer")
+    if "autoencoder" in todo:
+        autoencoder.train(work, items, minutes=autoencoder_minutes)
+    if not {"latents", "cloud", "device", "export"} & set(todo):
+        return
+    coder = autoencoder.load(work)
+    cache = latents.encode(work, coder, items, BACKGROUNDS_EACH)
+    if "cloud" in todo:
+        denoiser.train(work, items, cache, minutes=cloud_minutes)
+    if "device" in todo:
+        distill.train(work, items, cache, minutes=device_minutes)
+    if "export" in todo:
+        from training.mini import export
+
+        export.export(work, items, cache)
+
+
+main()

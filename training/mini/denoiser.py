@@ -1,0 +1,203 @@
+"""Stage 5: text encoder and cloud UNet, trained together from nothing.
+
+v-prediction on a zero-terminal-SNR schedule; pooled text in the time embedding
+(``addition_embed_type="text"``), without which concepts come several times later.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from numpy.typing import NDArray
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from training.mini import checkpoint, tokenizer
+from training.mini.captions import caption
+from training.mini.catalogue import Item
+from training.mini.latents import backgrounds_of
+
+BATCH = 32
+TEXT_WIDTH = 192
+CAPTION_DROPOUT = 0.10
+EMA = 0.999
+#: Shown more often: the only pictures that carry age, and the plainest faces.
+PORTRAIT_WEIGHT = 3.0
+
+
+def schedule() -> DDPMScheduler:
+    """The pair's one noise schedule."""
+    return DDPMScheduler(
+        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
+        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
+        clip_sample=False, steps_offset=0,
+    )  # fmt: skip
+
+
+def text_encoder(vocabulary: int, end: int) -> CLIPTextModel:
+    config = CLIPTextConfig(
+        vocab_size=vocabulary, hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH,
+        num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=tokenizer.MAX_LENGTH,
+        projection_dim=TEXT_WIDTH, bos_token_id=end - 1, eos_token_id=end, pad_token_id=end,
+    )  # fmt: skip
+    return CLIPTextModel(config)
+
+
+def unet(widths: tuple[int, ...], channels: int) -> UNet2DConditionModel:
+    """A three-level UNet, one layer a block, cross-attention on the two lower levels."""
+    return UNet2DConditionModel(
+        sample_size=16, in_channels=channels, out_channels=channels, block_out_channels=widths,
+        layers_per_block=1, cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=4,  # the number of heads, whatever its name says
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        addition_embed_type="text", addition_embed_type_num_heads=4,
+    )  # fmt: skip
+
+
+CLOUD_WIDTHS = (96, 160, 224)
+
+
+class Ema(nn.Module):
+    """Exponential moving average of the parameters of several modules."""
+
+    def __init__(self, modules: list[nn.Module]) -> None:
+        super().__init__()
+        self.live = [p for m in modules for p in m.parameters()]
+        self.shadow = nn.ParameterList(
+            nn.Parameter(p.detach().clone(), requires_grad=False) for p in self.live
+        )
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        decay = min(EMA, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.shadow), self.live, 1 - decay)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchanges live and averaged parameters (call twice to restore)."""
+        for live, shadow in zip(self.live, self.shadow, strict=True):
+            live_data = live.data.clone()
+            live.data.copy_(shadow.data)
+            shadow.data.copy_(live_data)
+
+
+class Examples:
+    """Batches of (latents, token ids), captions written anew each time."""
+
+    def __init__(
+        self, items: list[Item], latents: NDArray[np.float16], folder: Path, seed: int
+    ) -> None:
+        self.items, self.latents = items, latents
+        self.keep = [i for i, item in enumerate(items) if not item.held_out]
+        weights = np.asarray(
+            [
+                PORTRAIT_WEIGHT if items[i].concept in ("person", "child", "elder") else 1.0
+                for i in self.keep
+            ]
+        )
+        self.p = weights / weights.sum()
+        kept = latents[self.keep].astype(np.float32)
+        self.scale = float(1 / kept.std())
+        self.tokenizer = tokenizer.load(folder)
+        self.rng, self.words = np.random.default_rng(seed), Random(seed)
+
+    def tokens(self, texts: list[str]) -> torch.Tensor:
+        """``(n, 48)`` token ids."""
+        out = self.tokenizer(
+            texts, padding="max_length", truncation=True, max_length=tokenizer.MAX_LENGTH,
+            return_tensors="pt",
+        )  # fmt: skip
+        ids: torch.Tensor = out.input_ids
+        return ids
+
+    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scaled latents ``(size, channels, 16, 16)`` and token ids ``(size, 48)``."""
+        count = self.latents.shape[1]
+        rows, texts = [], []
+        for index in self.rng.choice(self.keep, size, p=self.p):
+            which = int(self.rng.integers(count))
+            i = self.items[index]
+            rows.append(self.latents[index, which])
+            colour = backgrounds_of(int(index), count)[which]
+            text = caption(i.style, i.concept, i.gender, i.age, i.tone, colour, self.words)
+            texts.append("" if self.words.random() < CAPTION_DROPOUT else text)
+        x = torch.from_numpy(np.stack(rows)).float() * self.scale
+        return x, self.tokens(texts)
+
+
+def loss_weight(snr: torch.Tensor) -> torch.Tensor:
+    """Min-SNR (gamma 5) for v-prediction with a floor (Hang et al. 2023, arXiv 2303.09556)."""
+    return (snr.clamp(max=5.0) / (snr + 1)).clamp(min=0.2)
+
+
+def rate(share: float, step: int, peak: float) -> float:
+    """Warm-up over 100 steps, constant to 75 % of the time, then cosine to 2 %."""
+    cool = max(0.0, (share - 0.75) / 0.25)
+    return peak * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * cool)))
+
+
+def noised(
+    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Stratified timesteps; returns (noisy x, t, v target, signal-to-noise ratio)."""
+    size = len(x)
+    strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
+    t = (strata[torch.randperm(size, generator=generator)] * 1000).long().clamp(max=999)
+    a = alphas[t].view(-1, 1, 1, 1)
+    noise = torch.randn(x.shape, generator=generator)
+    return (
+        a.sqrt() * x + (1 - a).sqrt() * noise,
+        t,
+        a.sqrt() * noise - (1 - a).sqrt() * x,
+        (a / (1 - a)).flatten(),
+    )
+
+
+def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 0) -> None:
+    """Trains for ``minutes`` of wall clock in all; writes ``work/cloud.pt`` (resumable).
+
+    ``work/cloud.constant.pt`` keeps the state at the end of the constant rate, from where a
+    longer budget can go on.
+    """
+    torch.manual_seed(seed)
+    data = Examples(items, latents, work / "tokenizer", seed)
+    text = text_encoder(len(data.tokenizer), data.tokenizer.eos_token_id)
+    net = unet(CLOUD_WIDTHS, latents.shape[2])
+    ema = Ema([text, net])
+    parameters = [*text.parameters(), *net.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, foreach=True)
+    clock = checkpoint.Clock(work / "cloud.pt", minutes * 60)
+    clock.resume({"text": text, "unet": net, "ema": ema, "optimiser": optimiser})
+    data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)
+    generator = torch.Generator().manual_seed(seed + clock.step)
+    alphas = schedule().alphas_cumprod
+    average, kept = 0.0, (work / "cloud.constant.pt").exists()
+    while not clock.finished:
+        for group in optimiser.param_groups:
+            group["lr"] = rate(clock.share, clock.step, 1e-3)
+        x, ids = data.batch(BATCH)
+        noisy, t, target, snr = noised(alphas, x, generator)
+        v = net(noisy, t, text(ids).last_hidden_state).sample
+        error = (v - target).square().mean((1, 2, 3))
+        loss = (error * loss_weight(snr)).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        ema.update(clock.step)
+        value = float(error.mean())
+        average = value if average == 0 else 0.99 * average + 0.01 * value
+        clock.tick()
+        if clock.step % 100 == 0:
+            clock.log(f"v-loss {average:.4f} lr {optimiser.param_groups[0]['lr']:.1e}")
+        if not kept and clock.share > 0.74:
+            clock.save(work / "cloud.constant.pt")
+            kept = True
+        clock.maybe_save()
+    clock.save()
