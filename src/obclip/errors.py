@@ -56,7 +56,7 @@ class ObclipError(Exception):
         return "; ".join(" ".join(part.split()) for part in parts)
 
 
-class PromptRefused(ObclipError):
+class PromptRefused(ObclipError):  # noqa: N818 an answer, not a fault
     """The prompt cannot be closed, so nothing is sent. Raised on the device only.
 
     ``text`` is the word that stopped it; ``hint`` lists what the user can do.
@@ -112,7 +112,7 @@ class ProtocolError(ObclipError):
     default_code = "protocol"
 
 
-class AnswerInvalid(ProtocolError):
+class AnswerInvalid(ProtocolError):  # noqa: N818
     """The cloud's answer failed the one predicate every latent must pass."""
 
     default_code = "answer_invalid"

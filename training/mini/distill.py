@@ -61,7 +61,7 @@ def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minute
     net = unet(DEVICE_WIDTHS, latents.shape[2])
     ema = Ema([net])
     parameters = list(net.parameters())
-    optimiser = torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.01, foreach=True)
+    optimiser = torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     clock = checkpoint.Clock(work / "device.pt", minutes * 60)
     clock.resume({"unet": net, "ema": ema, "optimiser": optimiser})
     data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)
@@ -85,7 +85,7 @@ def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minute
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         ema.update(clock.step)
-        value = float(error.mean())
+        value = float(error.detach().mean())
         average = value if average == 0 else 0.99 * average + 0.01 * value
         clock.tick()
         if clock.step % 100 == 0:

@@ -1,1 +1,1 @@
-"""Makes the data files of the privacy package from openly licensed prompts; never imported by it."""
+"""Makes the data files of the privacy package from openly licensed prompts."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from obclip.cloud.cost import pass_flops
 from obclip.cloud.plan import Plan
 from obclip.diffusion.denoiser import Conditioning, UNetDenoiser
 from obclip.diffusion.loading import Parts
@@ -49,13 +50,21 @@ class Engine:
 
     def check(self, job: Job) -> None:
         """Raises RequestError, before any compute, if the model cannot make this."""
-        factor = self.parts.latent_factor * 2 ** (len(self.parts.unet.config.block_out_channels) - 1)
+        factor = self.parts.latent_factor * 2 ** (
+            len(self.parts.unet.config.block_out_channels) - 1
+        )
         for name, value in (("height", job.height), ("width", job.width)):
             if value % factor:
                 raise RequestError(
                     f"{name} does not fit the model", code=f"bad_{name}", got=value,
                     expected=f"a multiple of {factor}",
                 )  # fmt: skip
+
+    def pass_flops(self, height: int, width: int) -> int:
+        """FLOPs of one pass of batch 1 for pictures of ``height`` x ``width`` pixels."""
+        factor = self.parts.latent_factor
+        tokens = int(self.parts.tokenizers[0].model_max_length)
+        return pass_flops(dict(self.parts.unet.config), height // factor, width // factor, tokens)
 
     @torch.inference_mode()
     def run(self, job: Job, plan: Plan, on_step: OnStep | None = None) -> Tensor:
@@ -104,7 +113,7 @@ class Engine:
                 )
             )  # fmt: skip
         result = torch.cat(out).float().cpu()
-        return result.unflatten(0, (job.images, plan.n))
+        return result.reshape(job.images, plan.n, *result.shape[1:])
 
     def _unconditional(self, job: Job) -> Conditioning:
         if job.negatives:

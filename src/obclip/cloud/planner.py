@@ -25,12 +25,12 @@ def make_plan(name: str, n: int, steps: int, split: int) -> Plan:
         PlanError: unknown name, n below 1, steps below 1, or split outside 0..steps.
     """
     if name not in NAMED:
-        raise PlanError(
-            "unknown plan", code="unknown_plan", got=name, expected=" or ".join(NAMED)
-        )
+        raise PlanError("unknown plan", code="unknown_plan", got=name, expected=" or ".join(NAMED))
     for field, value in (("n", n), ("steps", steps)):
         if value < 1:
-            raise PlanError(f"{field} out of range", code=f"bad_{field}", got=value, expected="1 or more")
+            raise PlanError(
+                f"{field} out of range", code=f"bad_{field}", got=value, expected="1 or more"
+            )
     if not 0 <= split <= steps:
         raise PlanError(
             "split out of range", code="bad_split", got=split,

@@ -144,16 +144,17 @@ def _load(
     from diffusers import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-    def ready(model: Any) -> Any:
-        return model.to(device=device, dtype=dtype).eval().requires_grad_(False)
+    quiet()
 
-    unet = ready(UNet2DConditionModel.from_pretrained(folder / "unet"))
-    encoders = [ready(CLIPTextModel.from_pretrained(folder / "text_encoder"))]
+    def ready(kind: Any, part: str) -> Any:
+        model = kind.from_pretrained(folder / part, dtype=dtype)
+        return model.to(device).eval().requires_grad_(False)
+
+    unet = ready(UNet2DConditionModel, "unet")
+    encoders = [ready(CLIPTextModel, "text_encoder")]
     tokenizers = [CLIPTokenizer.from_pretrained(folder / "tokenizer")]
     if family == "StableDiffusionXLPipeline":
-        encoders.append(
-            ready(CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2"))
-        )
+        encoders.append(ready(CLIPTextModelWithProjection, "text_encoder_2"))
         tokenizers.append(CLIPTokenizer.from_pretrained(folder / "tokenizer_2"))
     vae_config = read_json(folder / "vae" / "config.json")
     return Parts(
@@ -162,15 +163,23 @@ def _load(
         unet=unet,
         text_encoders=tuple(encoders),
         tokenizers=tuple(tokenizers),
-        vae=ready(load_vae(folder, vae_config)) if vae else None,
+        vae=ready(_vae_class(vae_config), "vae") if vae else None,
         vae_config=vae_config,
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
     )
 
 
-def load_vae(folder: Path, config: dict[str, Any]) -> Any:
-    """The autoencoder of a folder, of the class its config names."""
+def _vae_class(config: dict[str, Any]) -> Any:
     from diffusers import AutoencoderKL, AutoencoderTiny
 
-    kind = AutoencoderTiny if config.get("_class_name") == "AutoencoderTiny" else AutoencoderKL
-    return kind.from_pretrained(folder / "vae")
+    return AutoencoderTiny if config.get("_class_name") == "AutoencoderTiny" else AutoencoderKL
+
+
+def quiet() -> None:
+    """Stops the loaders' own progress bars and notices: ours are enough."""
+    import diffusers
+    import transformers
+
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()

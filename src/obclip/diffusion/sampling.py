@@ -97,7 +97,8 @@ def run(
         scaled = scheduler.scale_model_input(latents, timestep)
         if guidance > 1:
             out = denoiser.predict(torch.cat([scaled, scaled]), timestep, both)
-            prediction = guided(*out.chunk(2), guidance)
+            without, with_prompt = out.chunk(2)
+            prediction = guided(without, with_prompt, guidance)
         else:
             prediction = denoiser.predict(scaled, timestep, both)
         latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]

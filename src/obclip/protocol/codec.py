@@ -73,7 +73,8 @@ def encode_latents(latents: Latents) -> bytes:
     """One fp16 tensor ``(images, n, channels, height, width)`` as safetensors."""
     if latents.dtype != np.float16:
         raise ProtocolError("latents have the wrong type", got=latents.dtype, expected="float16")
-    return safetensors.numpy.save({TENSOR: np.ascontiguousarray(latents)})
+    data: bytes = safetensors.numpy.save({TENSOR: np.ascontiguousarray(latents)})
+    return data
 
 
 def decode_latents(data: bytes, shape: tuple[int, int, int, int, int]) -> Latents:
@@ -97,7 +98,7 @@ def decode_latents(data: bytes, shape: tuple[int, int, int, int, int]) -> Latent
         raise _wrong("form", "unreadable bytes", "one safetensors document") from None
     if list(tensors) != [TENSOR]:
         raise _wrong("tensors", f"{len(tensors)} tensors", f"one, named {TENSOR}")
-    latents = tensors[TENSOR]
+    latents: Latents = tensors[TENSOR]
     if latents.dtype != np.float16:
         raise _wrong("type", latents.dtype, "float16")
     if latents.shape != shape:

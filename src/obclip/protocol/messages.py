@@ -108,10 +108,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of ``POST /v1/generations``: the job's name (a content hash) and its state."""
+    """Answer of ``POST /v1/generations``: the job's name (a content hash) and its state.
+
+    ``ratio`` is the plan's cost over that of one ordinary cloud-only generation.
+    """
 
     id: str
     state: str
+    ratio: float
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):

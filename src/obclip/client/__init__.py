@@ -1,0 +1,1 @@
+"""The device's side of the protocol: profile, transport, finishing, decoding."""

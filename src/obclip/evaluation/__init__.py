@@ -1,0 +1,4 @@
+"""Comparing methods: baselines, quality, cost, attacks.
+
+Imports both parties; neither imports it.
+"""

@@ -1,0 +1,98 @@
+"""Pieces and literals into a template, in the one normal spelling.
+
+Protects: capitals, articles and possessives are read from positions and kept as styles, so they
+never tell a value. Does not protect: unusual spellings, which are brought to the normal form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from obclip.privacy.lexicon import Row
+from obclip.privacy.scan import Unit
+from obclip.privacy.template import Piece, Segment, Slot, Template, spoken
+
+if TYPE_CHECKING:
+    from obclip.privacy.analyse import Analyser, Analysis
+
+
+def _caps(unit: Unit, natural: str, start: bool) -> str:
+    """The capital style a form is written in: natural, first, title or upper."""
+    text = unit.text
+    if text == natural or text.islower() or not text[:1].isalpha():
+        letters = [c for c in text if c.isalpha()]
+        if text == natural or not letters or not all(c.isupper() for c in letters):
+            return "natural"
+    if text.isupper() and len(text) > 1:
+        return "upper"
+    if text[0].isupper() and not natural[:1].isupper():
+        return "first" if start else "title"
+    return "natural"
+
+
+def assemble(a: Analyser) -> Analysis:
+    """The template, the user's own values and the spans of the mentions."""
+    from obclip.privacy.analyse import Analysis
+
+    units = a.units
+    order = sorted((d for d in a.drafts if any(d is p[1] for ps in a.parts.values() for p in ps)),
+                   key=lambda d: (d.place, list(a.protected).index(d.attribute)))  # fmt: skip
+    places = sorted({d.place for d in order})
+    number = {place: n for n, place in enumerate(places)}
+    for index, draft in enumerate(order):
+        draft.index = index
+    slots = tuple(Slot(number[d.place], d.attribute, d.values) for d in order)
+    segments: list[Segment] = []
+    spans: list[tuple[int, int, tuple[int, ...]]] = []
+    literal: list[str] = []
+    start = True
+    skip_to = -1
+    for i, unit in enumerate(units):
+        if i < skip_to:
+            continue
+        if i in a.swallowed:
+            continue
+        piece = a.pieces.get(i)
+        lead = i - 1 if i - 1 in a.swallowed else i
+        gap = " " if units[lead].gap and (segments or literal) else ""
+        if piece is None:
+            literal.append(gap + unit.text)
+        else:
+            first = units[lead]
+            parts = tuple((name, d.index if d else -1, "" if d else kept) for name, d, kept in a.parts[i])
+            natural = spoken(piece, tuple(kept for _, _, kept in a.parts[i]), a.table.rows)
+            caps = _caps(first, natural, start) if lead == i else _caps(first, first.low, start)
+            if lead < i and caps == "upper" and not unit.text.isupper():
+                caps = "natural"
+            article = ""
+            if literal and gap and literal[-1].strip().lower() in ("a", "an") and lead > 0 and units[lead - 1].low in ("a", "an"):
+                word = literal.pop()
+                gap = " " if word[0] == " " else ""
+                word = word.strip()
+                article = "a" if word.islower() else ("AN" if caps == "upper" else "A")
+            possessive = False
+            row: Row | None = unit.row
+            if row is not None and row.kind in ("noun", "fam", "name") and i + 1 < len(units) and not units[i + 1].gap:
+                after = units[i + 1]
+                plain = after.low == "'" and row.plural and unit.low.endswith("s") and (i + 2 >= len(units) or units[i + 2].gap)
+                if after.low == "'s" or plain:
+                    possessive = True
+                    skip_to = i + 2
+            if gap:
+                literal.append(gap)
+            if literal:
+                segments.append("".join(literal))
+                literal = []
+            segments.append(piece._replace(parts=parts, caps=caps, article=article, possessive=possessive))
+            spans.append((first.start, unit.end, tuple(p[1] for p in parts if p[1] >= 0)))
+        if unit.low in (".", "!", "?", ":"):
+            start = True
+        elif unit.text[0].isalnum():
+            start = False
+    if literal:
+        segments.append("".join(literal))
+    clear = tuple((u.start, u.end) for i, u in enumerate(units) if i not in a.pieces and i not in a.swallowed and u.text[0].isalpha())
+    return Analysis(Template(tuple(segments), slots), tuple(d.own for d in order), tuple(spans), clear)
+
+
+__all__ = ["Piece", "assemble"]

@@ -1,0 +1,97 @@
+"""What cannot be resolved is refused, with the word named.
+
+Protects: no protected word leaves in clear because it was misspelt, foreign, part of a celebrity's
+name or simply not in the table; nor is a child ever put where body or intimacy is described. All
+verdicts read clear words and masked rows only, so they are the same for every member. Does not
+protect: words nobody would take for a person's attribute.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from obclip.privacy.judge import Judge
+from obclip.privacy.lexicon import CHILD, Lexicon
+from obclip.privacy.normalise import refuse, spelled_out
+from obclip.privacy.scan import Unit
+from obclip.privacy.slips import slip
+
+if TYPE_CHECKING:
+    from obclip.privacy.analyse import Analyser
+
+_INTIMATE_ROWS = frozenset(
+    "wife.sg wife.pl girlfriend.sg girlfriend.pl bride.sg bride.pl fiance.sg fiancé.sg lesbian.sg lesbian.pl hubby.sg".split()
+)
+
+
+def credited_from(units: list[Unit]) -> int:
+    """Index after which names are credits ("by X", "in the style of X"), or the end."""
+    for i in range(len(units) - 1):
+        low, after = units[i].low, units[i + 1]
+        if low == "by" and after.low not in ("the", "a", "an", "her*", "his", "night", "day", "hand", "side"):
+            return i
+        if low == "of" and i and units[i - 1].low in ("style", "art", "work", "works", "painting", "manner"):
+            return i
+    return len(units)
+
+
+def check_clear_words(units: list[Unit], judge: Judge) -> None:
+    """Refuse names, foreign words, near-misses and person words that stand in no row."""
+    classes = judge.classes
+    names, foreign, unresolved = classes["names"], classes["foreign"], classes["unresolved"]
+    common = classes["names_common"]
+    credit = credited_from(units)
+    for i, unit in enumerate(units):
+        low = unit.low
+        if unit.row is not None or not low[0].isalnum():
+            continue
+        if (meant := slip(low)) is not None:
+            raise refuse("near_miss", f"{unit.text!r} is nearly {meant!r}", unit.text, f"write {meant!r}, or rephrase")
+        if low in unresolved:
+            raise refuse("unknown_person_word", f"{unit.text!r} names an attribute but stands in no row", unit.text)
+        if low in foreign and i < credit:
+            raise refuse("other_language", f"{unit.text!r} is not English, which alone can be closed", unit.text)
+        if i < credit and (low in names or low in common and _beside_name(units, i, names, common)):
+            raise refuse("named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text)
+
+
+def check_spelled_out(text: str, table: Lexicon) -> None:
+    """Refuse "w o m a n"."""
+    for word in spelled_out(text):
+        if any(len(entry.words) == 1 for entry in table.first.get(word.lower(), ())):
+            raise refuse("near_miss", f"{word!r} is spelled letter by letter", word)
+
+
+def _beside_name(units: list[Unit], i: int, names: frozenset[str], common: frozenset[str]) -> bool:
+    """Whether a common word (grace, fox) is part of a name: it stands right beside another one."""
+    for j in (i - 1, i + 1):
+        if 0 <= j < len(units) and units[j].row is None and units[max(i, j)].gap:
+            if units[j].low in names or units[j].low in common and units[j].text[0].isupper() == units[i].text[0].isupper():
+                return True
+    return False
+
+
+def check_child_rule(a: Analyser) -> None:
+    """Rule 13: beside body, orientation or intimacy, child leaves the age orbit."""
+    rows = a.table.rows
+    sensitive = ""
+    for unit in a.units:
+        if unit.row is None:
+            if unit.low in a.judge.classes["sensitive"]:
+                sensitive = unit.text
+                break
+        elif unit.key in _INTIMATE_ROWS or (
+            unit.row.kind in ("adj", "any") and rows[unit.key].attributes[0] in ("body", "orientation")
+        ):
+            sensitive = unit.text
+            break
+    if not sensitive:
+        return
+    if a.says_child:
+        raise refuse("child_rule", f"{a.says_child!r} cannot stand with {sensitive!r}", a.says_child)
+    for draft in a.drafts:
+        if draft.attribute == "age":
+            draft.values = tuple(v for v in draft.values if v != CHILD)
+
+
+__all__ = ["check_child_rule", "check_clear_words", "check_spelled_out", "credited_from"]

@@ -1,0 +1,147 @@
+"""Cases of her/his/him/hers, and which pronouns go together. Decided on masked units only.
+
+Protects: "her dog" becomes "his dog" and "give it to her" becomes "give it to him", and the case is
+read from the words around the masked pronoun, so that it is the same in every member. Pronouns are
+tied to a noun by position, never by agreement of gender. Does not protect: they/them in clear.
+"""
+
+from __future__ import annotations
+
+from obclip.privacy.judge import Judge
+
+SUBJECT, OBJECT, DETERMINER, POSSESSIVE, REFLEXIVE = "subject", "object", "determiner", "possessive", "reflexive"
+FORMS = {
+    SUBJECT: ("she", "he", "they"),
+    OBJECT: ("her", "him", "them"),
+    DETERMINER: ("her", "his", "their"),
+    POSSESSIVE: ("hers", "his", "theirs"),
+    REFLEXIVE: ("herself", "himself", "themself"),
+}
+GENDERS = ("woman", "man", "non-binary")
+
+
+def gender_of(word: str, case: str) -> str | None:
+    """The gender a pronoun says in a case, None where it has no such case."""
+    return GENDERS[FORMS[case].index(word)] if word in FORMS[case] else None
+
+
+def case_of(judge: Judge, i: int) -> str:
+    """The case of the masked pronoun at i."""
+    key = judge.units[i].key
+    if key == "she*":
+        return SUBJECT
+    if key == "herself*":
+        return REFLEXIVE
+    return _oblique(judge, i)
+
+
+def _oblique(judge: Judge, i: int) -> str:
+    units, classes = judge.units, judge.classes
+    before = units[i - 1].low if i else ""
+    if i + 1 == len(units):
+        return POSSESSIVE if _owns(judge, i) else OBJECT
+    after = units[i + 1]
+    low = after.low
+    if after.row is not None or after.figure is not None:
+        if after.row is not None and after.row.kind == "pronoun":
+            return OBJECT
+        return DETERMINER
+    if not (low[0].isalnum() or low[0] in "\"'(") or low in ("'s", "'ll", "'d"):
+        return POSSESSIVE if _owns(judge, i) else OBJECT
+    if low in classes["bare"] and before in classes["causative"]:
+        return OBJECT
+    if low in ("like", "own", "left", "front", "back", "outside", "inside", "next", "style", "art"):
+        return DETERMINER if low not in ("like", "outside", "inside") else OBJECT
+    if low in classes["stop"] and not _noun_like(judge, i + 1):
+        return POSSESSIVE if _owns(judge, i) else OBJECT
+    if low in classes["adverb"] and (i + 2 == len(units) or judge.ends(i + 2)):
+        return OBJECT
+    if low.endswith("ly") and low not in classes["not_adverb"] and judge.ends(i + 2):
+        return OBJECT
+    if low in classes["gift"] and before in classes["give"]:
+        return OBJECT
+    if low.endswith("ing") and low not in classes["ing_nouns"]:
+        if before in classes["causative"] and judge.ends(i + 2):
+            return OBJECT
+        if before in classes["prepositions"] and before != "with" and _closed_off(judge, i + 2):
+            return OBJECT
+    return DETERMINER
+
+
+def _noun_like(judge: Judge, i: int) -> bool:
+    """A word of the stop list that is a noun here: "her looks", "his play", "her smile"."""
+    low = judge.units[i].low
+    return low in ("looks", "look", "smile", "play", "dance", "walk", "run", "talk", "drink", "jump", "drinks",
+                   "ride", "reading", "art", "style", "front", "back", "painting", "sleep")  # fmt: skip
+
+
+def _closed_off(judge: Judge, i: int) -> bool:
+    """Whether nothing but an adverb or a function word stands at i."""
+    return judge.ends(i) or judge.units[i].low in judge.classes["adverb"]
+
+
+def _owns(judge: Judge, i: int) -> bool:
+    """ "the book is hers", "a friend of hers"."""
+    if i == 0:
+        return False
+    before = judge.units[i - 1].low
+    if before in judge.classes["aux"]:
+        return True
+    return before == "of" and i > 1 and judge.units[i - 2].low in judge.classes["of_friend"]
+
+
+class Topic:
+    """Which pronouns form a chain, by position alone.
+
+    One person noun before the pronoun: it follows that noun. Several: within a sentence that has
+    named one person so far it follows that one; where a sentence has named several, its pronouns
+    are a chain of their own; a sentence that has named none goes on with the last topic.
+    """
+
+    __slots__ = ("_fronted", "_here", "_kept", "_people", "_seen", "_sentence", "_topic")
+
+    def __init__(self) -> None:
+        self._sentence = 0
+        self._here = 0  # persons named in this sentence
+        self._people = 0
+        self._seen: set[int] = set()
+        self._topic: object = ("free", 0)
+        self._kept: object = None  # topic of a sentence that opened with a pronoun
+        self._fronted = False  # a pronoun came before the sentence's first person
+
+    def end_sentence(self) -> None:
+        if self._kept is not None:
+            self._topic = self._kept
+        self._sentence += 1
+        self._here = 0
+        self._kept = None
+        self._fronted = False
+
+    def person(self, who: int) -> None:
+        """A singular person noun at unit ``who``."""
+        if who not in self._seen:
+            self._seen.add(who)
+            self._people += 1
+        self._here += 1
+        several = self._here > 1 or self._kept is not None or self._fronted
+        self._topic = ("several", self._sentence) if several else who
+
+    def pronoun(self, case: str) -> object:
+        """The chain of the next pronoun: a unit index, or a chain of its own."""
+        own = ("oblique", self._sentence)
+        if case == OBJECT and self._people == 0 and self._kept is not None:
+            return own  # "she kisses him"
+        if case == SUBJECT:
+            if self._kept is None and self._here == 0:
+                self._kept = self._topic if not self._several() else ("several", self._sentence)
+            return self._topic if self._kept is None else self._kept
+        if self._here == 0:
+            self._fronted = self._people > 0
+        if case == REFLEXIVE and self._kept is not None:
+            return self._kept
+        if case == OBJECT and self._people > 1 or self._several() and case != REFLEXIVE:
+            return own
+        return self._topic
+
+    def _several(self) -> bool:
+        return isinstance(self._topic, tuple) and self._topic[0] == "several"

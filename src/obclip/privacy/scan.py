@@ -1,0 +1,159 @@
+"""Text into units: words, marks, and the surface forms of the table, longest first.
+
+Protects: the masked text. A unit that stands in the table is known to later decisions by its row
+(`key`) only; its values are kept aside for rendering. Does not protect: units outside the table.
+"""
+
+from __future__ import annotations
+
+import re
+
+from obclip.privacy.emoji import CLUSTER, read_emoji
+from obclip.privacy.lexicon import Entry, Lexicon, Row, Values
+
+_TOKEN = re.compile(r"[^\W_]+|'(?:s|ll|d|re|ve|m|un)\b|\s+|.")
+_FIGURE = re.compile(
+    r"(?<![\w.,/-])(?P<n>\d{1,3}|\d \d)"
+    r"(?P<unit>(?P<a> - |-| )?(?:years?|yrs?)(?P<b> - |-| )olds?"
+    r"|(?P<c> - |-| )?(?:years?|yrs?)(?: of age)"
+    r"|(?P<d> )?(?:yo|y/o|y\.o\.?))(?!\w)"
+    r"|\b(?P<pre>aged|age:?) (?:of )?(?P<m>\d{1,3}|\d \d)(?! ?[\w.%]| years| yrs|-year)",
+    re.IGNORECASE,
+)
+_SPELLED_FIGURE = re.compile(
+    r"\b(?P<w>one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
+    r"|sixteen|seventeen|eighteen|nineteen"
+    r"|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+    r"(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?)(?=(?: - |-| )years?(?: - |-| )old)",
+    re.IGNORECASE,
+)
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen"
+).split()
+_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+
+
+class Unit:
+    """One word, mark or form of the table. ``key`` is what masked decisions may read."""
+
+    __slots__ = ("emoji", "end", "figure", "gap", "key", "low", "row", "start", "text", "values")
+
+    def __init__(self, text: str, gap: bool, start: int, end: int) -> None:
+        self.text = text
+        self.low = text.lower()
+        self.gap = gap
+        self.start = start
+        self.end = end
+        self.key = self.low
+        self.row: Row | None = None
+        self.values: Values = ()
+        self.emoji: tuple[str, list[tuple[str, str]]] | None = None
+        self.figure: tuple[str, str, int] | None = None  # text before, text after, the number
+
+    def unmask(self) -> None:
+        """Leave this unit in clear."""
+        self.row, self.values, self.key, self.figure = None, (), self.low, None
+
+
+def figures_in_digits(text: str) -> str:
+    """Ages written out ("four year old") in digits, as the documented normal form."""
+    if "year" not in text.lower():
+        return text
+    return _SPELLED_FIGURE.sub(lambda m: str(_number(m["w"].lower())), text)
+
+
+def _number(words: str) -> int:
+    total = 0
+    for word in re.split("[ -]", words):
+        total += _TENS[word] if word in _TENS else _ONES.index(word)
+    return total
+
+
+def _figures(text: str) -> dict[int, Unit]:
+    low = text.lower()
+    if "y" not in low and "age" not in low:
+        return {}
+    found = {}
+    for match in _FIGURE.finditer(text):
+        number = (match["n"] or match["m"]).replace(" ", "")
+        if match["pre"]:
+            before, after = match["pre"].lower() + " ", ""
+        else:
+            before, after = "", match["unit"].lower().replace(" - ", "-")
+        unit = Unit(match[0], False, match.start(), match.end())
+        unit.figure = (before, after, int(number))
+        unit.key = f"#{before}{after}"
+        found[match.start()] = unit
+    return found
+
+
+def _signs(text: str) -> dict[int, Unit]:
+    """Emoji of people, as units of their own."""
+    if text.isascii():
+        return {}
+    found = {}
+    for match in CLUSTER.finditer(text):
+        said = read_emoji(match[0])
+        if said is not None:
+            unit = Unit(match[0], False, match.start(), match.end())
+            unit.emoji = said
+            unit.key = f"~emoji {said[0]}"
+            found[match.start()] = unit
+    return found
+
+
+def scan(text: str, table: Lexicon) -> list[Unit]:
+    """Units of a normalised prompt, forms of the table masked."""
+    figures = _figures(text) | _signs(text)
+    tokens: list[Unit] = []
+    gap, skip = False, 0
+    for match in _TOKEN.finditer(text):
+        start = match.start()
+        if start < skip:
+            continue
+        token = match[0]
+        if token == " ":
+            gap = True
+            continue
+        unit = figures.get(start) if figures else None
+        if unit is not None:
+            unit.gap = gap
+            skip = unit.end
+        else:
+            unit = Unit(token, gap, start, match.end())
+        tokens.append(unit)
+        gap = False
+    return _match(text, tokens, table)
+
+
+def _match(text: str, tokens: list[Unit], table: Lexicon) -> list[Unit]:
+    units: list[Unit] = []
+    first = table.first
+    i, count = 0, len(tokens)
+    while i < count:
+        unit = tokens[i]
+        entries = first.get(unit.low) if unit.figure is None else None
+        if entries:
+            for entry in entries:
+                last = i if len(entry.words) == 1 else _last(tokens, i, entry)
+                if last >= 0:
+                    if last > i:
+                        whole = Unit(text[unit.start : tokens[last].end], unit.gap, unit.start, tokens[last].end)
+                        unit, i = whole, last
+                    unit.row, unit.values, unit.key = entry.row, entry.values, entry.row.name
+                    break
+        units.append(unit)
+        i += 1
+    return units
+
+
+def _last(tokens: list[Unit], i: int, entry: Entry) -> int:
+    """Index of the last token of a form of several words, or -1."""
+    for word in entry.words[1:]:
+        i += 1
+        if i < len(tokens) and tokens[i].low == "-":
+            i += 1
+        if i >= len(tokens) or tokens[i].low != word:
+            return -1
+    return i

@@ -1,0 +1,78 @@
+"""The closed word classes and idioms that the masked decisions read.
+
+Protects: every decision is a look-up in a reviewed list, never a guess from the protected word
+itself; an idiom exempts its whole row ("king penguin" and "queen penguin" alike). Does not protect:
+an idiom that is missing here is treated as a person, which costs pictures but leaks nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from obclip.privacy.lexicon import Lexicon, lexicon, words_of
+from obclip.privacy.taxonomy import lines, read
+
+Key = tuple[str, ...]
+
+
+class Vocabulary(NamedTuple):
+    """Closed classes by name, person nouns, object classes, and idioms by their first key."""
+
+    classes: dict[str, frozenset[str]]
+    persons: frozenset[str]
+    things: dict[str, str]  # word -> "~animal" or "~thing"
+    idioms: dict[str, tuple[Key, ...]]
+    known: frozenset[str]  # every word of every list: never a misspelling
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """Load the lists once."""
+    classes = {}
+    for line in lines("words.txt"):
+        name, _, words = line.partition(": ")
+        classes[name] = frozenset(words.split())
+    things: dict[str, str] = {}
+    for line in lines("classes.txt"):
+        name, _, words = line.partition(": ")
+        for word in words.split():
+            things.setdefault(word, f"~{name}")
+    persons = frozenset(" ".join(lines("persons.txt")).split())
+    table = lexicon()
+    known = persons.union(things, table.first, *classes.values())
+    return Vocabulary(classes, persons, things, _idioms(table), known)
+
+
+def masked_keys(words: list[str], table: Lexicon) -> Key:
+    """The keys of a phrase: a row's name where a form of it stands, else the word."""
+    keys: list[str] = []
+    i = 0
+    while i < len(words):
+        for entry in table.first.get(words[i], ()):
+            if tuple(words[i : i + len(entry.words)]) == entry.words:
+                keys.append(entry.row.name)
+                i += len(entry.words)
+                break
+        else:
+            keys.append(words[i])
+            i += 1
+    return tuple(keys)
+
+
+def _idioms(table: Lexicon) -> dict[str, tuple[Key, ...]]:
+    found: dict[str, set[Key]] = {}
+    for line in read("idioms.txt").split("\n"):
+        if not line or line[0] == "#":
+            continue
+        keys: list[str] = []
+        phrase: list[str] = []
+        for part in line.split():
+            if part[0] == "~" or part == "/":
+                keys += [*masked_keys(phrase, table), part]
+                phrase = []
+            else:
+                phrase += words_of(part)
+        keys += masked_keys(phrase, table)
+        found.setdefault(keys[0], set()).add(tuple(keys))
+    return {key: tuple(sorted(rows, key=lambda k: (-len(k), k))) for key, rows in found.items()}
