@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# the models are tiny: threads that wait for one another cost more than they compute
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

@@ -7,26 +7,121 @@ from hypothesis import strategies as st
 
 DEV = [
     json.loads(line)["text"]
-    for line in (Path(__file__).parent / "../data/dev_prompts.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in (Path(__file__).parent / "../data/dev_prompts.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
 ]
-PEOPLE = (
-    "woman man girl boy lady gentleman guy gal women men girls boys children child kid person doctor nurse"
-    " king queen princess wizard mother father grandmother monk nun priest teenager baby toddler Emma Omar"
-    " skateboarder couple actress waiter cowboy bride 1girl schoolboy Latina lesbian amputee goddess lad"
-).split()
-ADJECTIVES = (
-    "young old elderly little small Asian black white Chinese french Muslim blind tall 25-year-old teenage"
-    " beautiful happy dark-skinned gay smiling female older middle-aged red African tired pale Latina"
-).split()
-VERBS = ("is holding", "wearing", "sits with", "looks at", "and", "gives", "next to", "hugs", "in front of")
+PEOPLE = [
+    "woman",
+    "man",
+    "girl",
+    "boy",
+    "lady",
+    "gentleman",
+    "guy",
+    "gal",
+    "women",
+    "men",
+    "girls",
+    "boys",
+    "children",
+    "child",
+    "kid",
+    "person",
+    "doctor",
+    "nurse",
+    "king",
+    "queen",
+    "princess",
+    "wizard",
+    "mother",
+    "father",
+    "grandmother",
+    "monk",
+    "nun",
+    "priest",
+    "teenager",
+    "baby",
+    "toddler",
+    "Emma",
+    "Omar",
+    "skateboarder",
+    "couple",
+    "actress",
+    "waiter",
+    "cowboy",
+    "bride",
+    "1girl",
+    "schoolboy",
+    "Latina",
+    "lesbian",
+    "amputee",
+    "goddess",
+    "lad",
+]
+ADJECTIVES = [
+    "young",
+    "old",
+    "elderly",
+    "little",
+    "small",
+    "Asian",
+    "black",
+    "white",
+    "Chinese",
+    "french",
+    "Muslim",
+    "blind",
+    "tall",
+    "25-year-old",
+    "teenage",
+    "beautiful",
+    "happy",
+    "dark-skinned",
+    "gay",
+    "smiling",
+    "female",
+    "older",
+    "middle-aged",
+    "red",
+    "African",
+    "tired",
+    "pale",
+    "Latina",
+]
+VERBS = (
+    "is holding",
+    "wearing",
+    "sits with",
+    "looks at",
+    "and",
+    "gives",
+    "next to",
+    "hugs",
+    "in front of",
+)
 OBJECTS = (
     "her dog", "his hat", "a red ball", "her", "him", "the man", "the girl", "himself", "an apple",
-    "her mother", "a white dress", "an old house", "a black cat", "a friend of hers", "the book is his",
+    "her mother", "a white dress", "an old house", "a black cat", "a friend of hers",
+    "the book is his",
     "king penguins", "Chinese food", "👩🏽 ", "a man in a wheelchair", "in her 30s",
 )  # fmt: skip
-TAILS = ("", ".", " in the park", ", 8k, highly detailed", " (masterpiece:1.2)", "!", " by greg rutkowski", " aged 70")
+TAILS = (
+    "",
+    ".",
+    " in the park",
+    ", 8k, highly detailed",
+    " (masterpiece:1.2)",
+    "!",
+    " by greg rutkowski",
+    " aged 70",
+)
 STARTS = ("She", "He", "The woman", "Another man", "His brother", "A girl")
-WORDS = PEOPLE + ADJECTIVES + ["she", "her", "his", "he", "and", "the", "a", ",", ".", "-", "(", ")", "'s"]
+WORDS = (
+    PEOPLE
+    + ADJECTIVES
+    + ["she", "her", "his", "he", "and", "the", "a", ",", ".", "-", "(", ")", "'s"]
+)
 
 
 @st.composite

@@ -31,7 +31,9 @@ def test_a_refusal_exits_3():
 
 
 def test_protect_and_negative():
-    shown = json.loads(run("a young woman", "--protect", "gender", "--negative", "man", "--json").output)
+    shown = json.loads(
+        run("a young woman", "--protect", "gender", "--negative", "man", "--json").output
+    )
     assert (shown["n"], len(shown["negatives"])) == (4, 4)
 
 
@@ -45,7 +47,8 @@ def test_jsonl_goes_on_after_a_bad_line(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_bytes(
         b'{"text": "a woman"}\nnot json\n{"no": 1}\n{"text": 5}\n[]\n{"text": "a \xff"}\n'
-        b'{"text": "a boy", "protect": ["nope"]}\n{"text": ""}\n{"text": "a king", "negative": "ugly"}\n'
+        b'{"text": "a boy", "protect": ["nope"]}\n{"text": ""}\n'
+        b'{"text": "a king", "negative": "ugly"}\n'
         b'{"text": "\\ud800 woman"}\n{"text": "a man", "protect": ["age"]}\n'
     )
     result = run("--jsonl", str(file))

@@ -105,10 +105,20 @@ def test_edits_never_go_below_the_grouping(data):
     ethnicity = attributes()["ethnicity"]
     group = set(ethnicity.group_of("east asian", "two"))
     common = set(group)
-    places = st.sampled_from(("in a park", "at home", "on a beach", "smiling", "by the sea", "reading", "at work"))
-    words = st.sampled_from(("happy", "tired", "beautiful", "smiling", "young", "elderly", "quiet", ""))
+    places = st.sampled_from(
+        ("in a park", "at home", "on a beach", "smiling", "by the sea", "reading", "at work")
+    )
+    words = st.sampled_from(
+        ("happy", "tired", "beautiful", "smiling", "young", "elderly", "quiet", "")
+    )
     for _ in range(20):
-        text = f"a {data.draw(words)} Asian {data.draw(st.sampled_from(('woman', 'man', 'doctor')))} {data.draw(places)}"
-        values = {v for a in expand(text, profile).candidates.attributes if a.name == "ethnicity" for v in a.values}
+        person = data.draw(st.sampled_from(("woman", "man", "doctor")))
+        text = f"a {data.draw(words)} Asian {person} {data.draw(places)}"
+        values = {
+            v
+            for a in expand(text, profile).candidates.attributes
+            if a.name == "ethnicity"
+            for v in a.values
+        }
         common &= values
     assert common == group

@@ -65,7 +65,9 @@ def test_body_is_protected_on_request():
 
 
 def test_unprotected_attributes_stay():
-    assert expand("a girl and her dog", PrivacySettings(protect=("gender",))).candidates.prompts == (
+    assert expand(
+        "a girl and her dog", PrivacySettings(protect=("gender",))
+    ).candidates.prompts == (
         "a girl and her dog",
         "a boy and his dog",
     )
@@ -116,5 +118,7 @@ def test_an_allowed_word_allows_its_row():
 
 def test_spans_point_at_the_mentions():
     expansion = expand("A 23-year-old  woman and her dog")
-    assert [expansion.normalised[m.start : m.end] for m in expansion.mentions] == [m.text for m in expansion.mentions]
+    assert [expansion.normalised[m.start : m.end] for m in expansion.mentions] == [
+        m.text for m in expansion.mentions
+    ]
     assert "her" in [m.text for m in expansion.mentions]

@@ -29,7 +29,14 @@ from obclip.privacy import (
 from .grammar import DEV, prompts
 
 PUBLIC = PublicParameters(
-    model="mini", plan="exact", steps=25, split=10, guidance=2.5, scheduler="ddim", height=64, width=64
+    model="mini",
+    plan="exact",
+    steps=25,
+    split=10,
+    guidance=2.5,
+    scheduler="ddim",
+    height=64,
+    width=64,
 )
 
 
@@ -64,13 +71,18 @@ def test_the_builder_cannot_see_the_choice():
 def test_canonical_bytes():
     sent = build_request(expand("a woman", negative="man").candidates, PUBLIC, 1)
     body = json.loads(sent)
-    assert sent == json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert (
+        sent == json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    )
     assert set(body) == {
-        "version", "model", "plan", "steps", "split", "guidance", "scheduler", "height", "width", "seed",
+        "version", "model", "plan", "steps", "split", "guidance", "scheduler", "height", "width",
+        "seed",
         "images", "prompts", "negatives", "table_version",
     }  # fmt: skip
     assert "negatives" not in json.loads(build_request(expand("a woman").candidates, PUBLIC, 1))
-    assert request_hash(sent) != request_hash(build_request(expand("a woman").candidates, PUBLIC, 1))
+    assert request_hash(sent) != request_hash(
+        build_request(expand("a woman").candidates, PUBLIC, 1)
+    )
 
 
 def test_a_protected_prompt_never_leaves_alone():
@@ -87,7 +99,13 @@ def test_a_protected_prompt_never_leaves_alone():
 
 
 def test_public_parameters_have_bounds():
-    for wrong in ({"split": 26}, {"steps": 0}, {"height": 0}, {"images": 0}, {"guidance": float("nan")}):
+    for wrong in (
+        {"split": 26},
+        {"steps": 0},
+        {"height": 0},
+        {"images": 0},
+        {"guidance": float("nan")},
+    ):
         with pytest.raises(RequestError):
             PublicParameters(**{**{f: getattr(PUBLIC, f) for f in PUBLIC.__slots__}, **wrong})
 
@@ -96,7 +114,7 @@ def test_the_choice_says_nothing():
     choice = expand("a man").choice
     assert "1" not in repr(choice) + str(choice) + f"{choice}"
     assert choice.reveal() == 1
-    for leak in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps, hash, lambda c: c == c):  # noqa: PLR0124
+    for leak in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps, hash, lambda c: c == c):
         with pytest.raises(TypeError):
             leak(choice)
     with pytest.raises(AttributeError):

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -12,15 +12,18 @@ from obclip.privacy import expand
 def best(text):
     times = []
     for _ in range(15):
-        start = perf_counter()
+        start = process_time()
         expand(text)
-        times.append(perf_counter() - start)
+        times.append(process_time() - start)
     return min(times)
 
 
 @pytest.mark.parametrize(
     ("text", "n", "limit"),
-    [("Two men and a woman sit on a park bench", 4, 0.002), ("A boy holds and a girl paints a piece of wood.", 64, 0.030)],
+    [
+        ("Two men and a woman sit on a park bench", 4, 0.002),
+        ("A boy holds and a girl paints a piece of wood.", 64, 0.030),
+    ],
 )
 def test_expand_is_fast(text, n, limit):
     assert expand(text).candidates.n == n
@@ -28,6 +31,12 @@ def test_expand_is_fast(text, n, limit):
 
 
 def test_privacy_is_standard_library_only():
-    code = "import sys, obclip.privacy; print(*sorted({m.split('.')[0] for m in sys.modules} - set(sys.stdlib_module_names)))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    code = (
+        "import sys, obclip.privacy\n"
+        "roots = {name.split('.')[0] for name in sys.modules}\n"
+        "print(*sorted(roots - set(sys.stdlib_module_names)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert [name for name in loaded if not name.startswith(("__", "_"))] == ["obclip"]

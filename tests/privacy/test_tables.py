@@ -20,7 +20,9 @@ def test_the_tables_are_a_bijection():
 
 def test_a_form_in_two_rows_fails_the_build():
     rows = list(lexicon().rows.values())
-    rows.append(Row("second", "noun", False, ("gender",), {("woman",): "actress", ("man",): "player"}))
+    rows.append(
+        Row("second", "noun", False, ("gender",), {("woman",): "actress", ("man",): "player"})
+    )
     with pytest.raises(TaxonomyError, match="two cells"):
         build(rows)
 
@@ -46,7 +48,6 @@ def test_settings_do_not_change():
         {"groups": {"shoe": "two"}},
         {"cap": 0},
         {"strict": 1.5},
-        {"always_on": ("gender",), "third_gender": True},
     ],
 )
 def test_a_profile_names_what_exists(wrong):
@@ -84,7 +85,9 @@ def test_a_custom_list_is_checked(tmp_path):
     with pytest.raises(TaxonomyError):
         CustomAttribute("city", ("a", "b"), (("X",),))
     with pytest.raises(TaxonomyError):
-        expand("a", PrivacySettings(custom=(CustomAttribute("city", ("a", "b"), (("woman", "Y"),)),)))
+        expand(
+            "a", PrivacySettings(custom=(CustomAttribute("city", ("a", "b"), (("woman", "Y"),)),))
+        )
     good = tmp_path / "city.toml"
     good.write_text('name = "city"\nvalues = ["Oslo", "Rome"]\n')
     assert load_custom(good).rows == (("Oslo", "Rome"),)

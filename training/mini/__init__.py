@@ -1,5 +1,5 @@
 """The mini pair: people emoji, from the registries' packages to a diffusers folder.
 
 Stages in order (``python -m training.mini --help``): fetch, render, tokenizer, autoencoder,
-latents, cloud, device, export.
+text, latents, cloud, device, export.
 """

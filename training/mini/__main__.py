@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import torch
 
-from training.mini import autoencoder, denoiser, distill, fetch, latents, render, tokenizer
+from training.mini import autoencoder, denoiser, distill, fetch, latents, render, text, tokenizer
 
-STAGES = ("fetch", "tokenizer", "autoencoder", "latents", "cloud", "device", "export")
+STAGES = ("fetch", "tokenizer", "autoencoder", "text", "latents", "cloud", "device", "export")
 BACKGROUNDS_EACH = 4
 
 
@@ -17,6 +17,7 @@ BACKGROUNDS_EACH = 4
 @click.argument("stage", type=click.Choice(["all", *STAGES]))
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/mini"), show_default=True)
 @click.option("--autoencoder-minutes", default=30.0, show_default=True)
+@click.option("--text-minutes", default=4.0, show_default=True)
 @click.option("--cloud-minutes", default=180.0, show_default=True)
 @click.option("--device-minutes", default=30.0, show_default=True)
 @click.option("--threads", default=2, show_default=True)
@@ -24,6 +25,7 @@ def main(
     stage: str,
     work: Path,
     autoencoder_minutes: float,
+    text_minutes: float,
     cloud_minutes: float,
     device_minutes: float,
     threads: int,
@@ -39,6 +41,8 @@ def main(
         tokenizer.train(items, work / "tokenizer")
     if "autoencoder" in todo:
         autoencoder.train(work, items, minutes=autoencoder_minutes)
+    if "text" in todo:
+        text.train(work, items, minutes=text_minutes)
     if not {"latents", "cloud", "device", "export"} & set(todo):
         return
     coder = autoencoder.load(work)

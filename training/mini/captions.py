@@ -6,6 +6,7 @@ equal captions. Pictures have a background colour of their own, named or not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
 
 from training.mini.catalogue import Concept, concept
@@ -114,6 +115,22 @@ def subject(
     return phrase + (trait + after if rng.random() < 0.7 else after + trait)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a caption tells; None for what it leaves open. What the text encoder learns to read."""
+
+    style: str | None
+    concept: str | None
+    gender: str | None
+    age: str | None
+    tone: str | None
+    background: str | None
+
+
+#: What the empty caption tells.
+NOTHING = Said(None, None, None, None, None, None)
+
+
 def caption(
     style: str,
     concept_key: str,
@@ -125,7 +142,24 @@ def caption(
     *,
     complete: bool = False,
 ) -> str:
-    """One caption of a picture with these labels.
+    """The text of :func:`caption_and_said` alone."""
+    return caption_and_said(
+        style, concept_key, gender, age, tone, background, rng, complete=complete
+    )[0]
+
+
+def caption_and_said(
+    style: str,
+    concept_key: str,
+    gender: str,
+    age: str,
+    tone: str,
+    background: str,
+    rng: Random,
+    *,
+    complete: bool = False,
+) -> tuple[str, Said]:
+    """One caption of a picture with these labels, and which of them it tells.
 
     Args:
         complete: name style, gender, tone and background always and add no filler (for
@@ -156,4 +190,8 @@ def caption(
             parts[0] = (article(f"{style} emoji"), f"{style} style picture")[form - 2] + f" of {parts[0]}"
     elif rng.random() < 0.4:
         parts[0] = rng.choice(("a portrait of ", "an emoji of ", "a picture of ")) + parts[0]
-    return ", ".join(parts)
+    said = Said(
+        style if say_style else None, concept_key, said_gender, age, tone if say_tone else None,
+        background if say_background else None,
+    )  # fmt: skip
+    return ", ".join(parts), said

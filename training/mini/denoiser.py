@@ -1,4 +1,4 @@
-"""Stage 5: text encoder and cloud UNet, trained together from nothing.
+"""Stage 6: the cloud UNet, on the frozen text encoder.
 
 v-prediction on a zero-terminal-SNR schedule; pooled text in the time embedding
 (``addition_embed_type="text"``), without which concepts come several times later.
@@ -15,15 +15,14 @@ import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from numpy.typing import NDArray
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel
 
 from training.mini import checkpoint, tokenizer
+from training.mini import text as reading
 from training.mini.captions import caption
 from training.mini.catalogue import Item
 from training.mini.latents import backgrounds_of
 
 BATCH = 32
-TEXT_WIDTH = 192
 CAPTION_DROPOUT = 0.10
 EMA = 0.999
 #: Shown more often: the only pictures that carry age, and the plainest faces.
@@ -39,20 +38,11 @@ def schedule() -> DDPMScheduler:
     )  # fmt: skip
 
 
-def text_encoder(vocabulary: int, end: int) -> CLIPTextModel:
-    config = CLIPTextConfig(
-        vocab_size=vocabulary, hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH,
-        num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=tokenizer.MAX_LENGTH,
-        projection_dim=TEXT_WIDTH, bos_token_id=end - 1, eos_token_id=end, pad_token_id=end,
-    )  # fmt: skip
-    return CLIPTextModel(config)
-
-
 def unet(widths: tuple[int, ...], channels: int) -> UNet2DConditionModel:
     """A three-level UNet, one layer a block, cross-attention on the two lower levels."""
     return UNet2DConditionModel(
         sample_size=16, in_channels=channels, out_channels=channels, block_out_channels=widths,
-        layers_per_block=1, cross_attention_dim=TEXT_WIDTH,
+        layers_per_block=1, cross_attention_dim=reading.WIDTH,
         attention_head_dim=4,  # the number of heads, whatever its name says
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -107,15 +97,6 @@ class Examples:
         self.tokenizer = tokenizer.load(folder)
         self.rng, self.words = np.random.default_rng(seed), Random(seed)
 
-    def tokens(self, texts: list[str]) -> torch.Tensor:
-        """``(n, 48)`` token ids."""
-        out = self.tokenizer(
-            texts, padding="max_length", truncation=True, max_length=tokenizer.MAX_LENGTH,
-            return_tensors="pt",
-        )  # fmt: skip
-        ids: torch.Tensor = out.input_ids
-        return ids
-
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Scaled latents ``(size, channels, 16, 16)`` and token ids ``(size, 48)``."""
         count = self.latents.shape[1]
@@ -128,7 +109,7 @@ class Examples:
             text = caption(i.style, i.concept, i.gender, i.age, i.tone, colour, self.words)
             texts.append("" if self.words.random() < CAPTION_DROPOUT else text)
         x = torch.from_numpy(np.stack(rows)).float() * self.scale
-        return x, self.tokens(texts)
+        return x, reading.tokens(self.tokenizer, texts)
 
 
 def loss_weight(snr: torch.Tensor) -> torch.Tensor:
@@ -167,13 +148,13 @@ def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minute
     """
     torch.manual_seed(seed)
     data = Examples(items, latents, work / "tokenizer", seed)
-    text = text_encoder(len(data.tokenizer), data.tokenizer.eos_token_id)
+    text, _ = reading.load(work)
     net = unet(CLOUD_WIDTHS, latents.shape[2])
-    ema = Ema([text, net])
-    parameters = [*text.parameters(), *net.parameters()]
+    ema = Ema([net])
+    parameters = list(net.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     clock = checkpoint.Clock(work / "cloud.pt", minutes * 60)
-    clock.resume({"text": text, "unet": net, "ema": ema, "optimiser": optimiser})
+    clock.resume({"unet": net, "ema": ema, "optimiser": optimiser})
     data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)
     generator = torch.Generator().manual_seed(seed + clock.step)
     alphas = schedule().alphas_cumprod
@@ -183,7 +164,9 @@ def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minute
             group["lr"] = rate(clock.share, clock.step, 1e-3)
         x, ids = data.batch(BATCH)
         noisy, t, target, snr = noised(alphas, x, generator)
-        v = net(noisy, t, text(ids).last_hidden_state).sample
+        with torch.no_grad():
+            states = text(ids).last_hidden_state
+        v = net(noisy, t, states).sample
         error = (v - target).square().mean((1, 2, 3))
         loss = (error * loss_weight(snr)).mean()
         optimiser.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""Stage 6: the device UNet, distilled from the cloud UNet.
+"""Stage 7: the device UNet, distilled from the cloud UNet.
 
 Same noise, same text, same autoencoder: its targets are the cloud model's outputs, guided by
 nothing (guidance is applied when sampling, by both models alike).
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from transformers import CLIPTextModel
 
 from training.mini import checkpoint
+from training.mini import text as reading
 from training.mini.catalogue import Item
 from training.mini.denoiser import (
     BATCH,
@@ -26,22 +27,21 @@ from training.mini.denoiser import (
     noised,
     rate,
     schedule,
-    text_encoder,
     unet,
 )
 
 DEVICE_WIDTHS = (64, 96, 128)
 
 
-def averaged_cloud(work: Path, data: Examples, channels: int) -> tuple[CLIPTextModel, UNet2DConditionModel]:
-    """The cloud models with their averaged weights, from ``work/cloud.pt``."""
-    text = text_encoder(len(data.tokenizer), data.tokenizer.eos_token_id)
+def averaged_cloud(work: Path, channels: int) -> tuple[CLIPTextModel, UNet2DConditionModel]:
+    """The text encoder, and the cloud UNet with its averaged weights (``work/cloud.pt``)."""
+    text, _ = reading.load(work)
     net = unet(CLOUD_WIDTHS, channels)
-    ema = Ema([text, net])
+    ema = Ema([net])
     saved = torch.load(work / "cloud.pt", weights_only=True)
     ema.load_state_dict(saved["ema"])
     ema.swap()
-    return text.eval().requires_grad_(False), net.eval().requires_grad_(False)
+    return text, net.eval().requires_grad_(False)
 
 
 def averaged_device(work: Path, channels: int) -> UNet2DConditionModel:
@@ -57,7 +57,7 @@ def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minute
     """Distils for ``minutes`` of wall clock in all; writes ``work/device.pt`` (resumable)."""
     torch.manual_seed(seed)
     data = Examples(items, latents, work / "tokenizer", seed)
-    text, teacher = averaged_cloud(work, data, latents.shape[2])
+    text, teacher = averaged_cloud(work, latents.shape[2])
     net = unet(DEVICE_WIDTHS, latents.shape[2])
     ema = Ema([net])
     parameters = list(net.parameters())

@@ -1,4 +1,4 @@
-"""Stage 7: writes the pair as two folders in diffusers format, fp16 safetensors.
+"""Stage 8: writes the pair as two folders in diffusers format, fp16 safetensors.
 
 Each folder is complete, so that either party loads its own like any Stable Diffusion model.
 """
@@ -57,7 +57,7 @@ def export(
     """Writes ``target/cloud`` and ``target/device`` from the averaged weights in ``work``."""
     data = Examples(items, latents, work / "tokenizer", 0)
     channels = latents.shape[2]
-    text, cloud = distill.averaged_cloud(work, data, channels)
+    text, cloud = distill.averaged_cloud(work, channels)
     device = (
         distill.averaged_device(work, channels)
         if (work / "device.pt").exists()

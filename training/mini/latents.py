@@ -1,4 +1,4 @@
-"""Stage 4: every training picture on several backgrounds, encoded once.
+"""Stage 5: every training picture on several backgrounds, encoded once.
 
 The cache is what makes a UNet step cheap: no autoencoder runs while the denoisers train.
 """

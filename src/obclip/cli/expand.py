@@ -1,4 +1,4 @@
-"""``obclip expand``: what the cloud would see of a prompt. Opens no connection and loads no model."""
+"""``obclip expand``: what the cloud would see of a prompt. No connection, no model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from obclip.errors import ObclipError, ProfileError, PromptRefused
+from obclip.errors import ProfileError, PromptRefused
 
 if TYPE_CHECKING:
     from obclip.privacy import Expansion, PrivacySettings
@@ -54,15 +54,16 @@ def command(
     as_json: bool,
     jsonl: Path | None,
 ) -> None:
-    """Show what the cloud would see of PROMPT: the whole set, what stays in clear, what it tells."""
+    """Show what the cloud would see of PROMPT: the set, what stays in clear, what it tells."""
     if (prompt is None) == (jsonl is None):
         raise click.UsageError("Give a PROMPT or --jsonl FILE.")
-    names = tuple(n.strip() for n in protect.split(",") if n.strip()) if protect is not None else None
+    names = (
+        tuple(n.strip() for n in protect.split(",") if n.strip()) if protect is not None else None
+    )
     settings = _settings(profile, names)
-    if jsonl is not None:
-        _many(jsonl, settings)
+    if jsonl is not None or prompt is None:
+        _many(jsonl or Path("-"), settings)
         return
-    assert prompt is not None
     from obclip.privacy import expand
 
     try:
@@ -119,7 +120,11 @@ def _row(number: int, row: str, settings: PrivacySettings) -> dict[str, Any]:
             raise TypeError("protect is a list of names")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"line {number} is not a row with a text: {type(error).__name__}"
-        return {"prompt": None, "line": number, "error": {"code": "bad_line", "message": message, "text": ""}}
+        return {
+            "prompt": None,
+            "line": number,
+            "error": {"code": "bad_line", "message": message, "text": ""},
+        }
     try:
         chosen = settings if protect is None else replace(settings, protect=tuple(protect))
         return _as_json(text, expand(text, chosen, negative))
@@ -127,7 +132,11 @@ def _row(number: int, row: str, settings: PrivacySettings) -> dict[str, Any]:
         return _refused(text, error)
     except ProfileError as error:
         message = f"line {number}: {error}"
-        return {"prompt": text, "line": number, "error": {"code": error.code, "message": message, "text": ""}}
+        return {
+            "prompt": text,
+            "line": number,
+            "error": {"code": error.code, "message": message, "text": ""},
+        }
 
 
 def _line(shown: dict[str, Any]) -> str:
@@ -140,7 +149,10 @@ def _line(shown: dict[str, Any]) -> str:
 
 
 def _refused(prompt: str, error: PromptRefused) -> dict[str, Any]:
-    return {"prompt": prompt, "error": {"code": error.code, "message": error.message, "text": error.text}}
+    return {
+        "prompt": prompt,
+        "error": {"code": error.code, "message": error.message, "text": error.text},
+    }
 
 
 def _leakage(expansion: Expansion) -> tuple[list[dict[str, Any]], dict[str, float]]:
@@ -150,7 +162,7 @@ def _leakage(expansion: Expansion) -> tuple[list[dict[str, Any]], dict[str, floa
     except ModuleNotFoundError:
         return [], {}
     found = report(expansion)
-    return list(found.clear), dict(found.best_guess)
+    return [dict(word) for word in found.clear], dict(found.best_guess)
 
 
 def _as_json(prompt: str, expansion: Expansion) -> dict[str, Any]:
@@ -162,7 +174,10 @@ def _as_json(prompt: str, expansion: Expansion) -> dict[str, Any]:
         "candidates": list(found.prompts),
         "choice": expansion.choice.reveal(),
         "table_version": found.table_version,
-        "attributes": [{"name": a.name, "mention": a.mention, "values": list(a.values)} for a in found.attributes],
+        "attributes": [
+            {"name": a.name, "mention": a.mention, "values": list(a.values)}
+            for a in found.attributes
+        ],
         "clear": clear,
         "best_guess": guess,
     }

@@ -85,6 +85,7 @@ def _expand(prompt: str, negative: str | None, profile: Profile, *, no_privacy: 
     from obclip.privacy import expand, unprotected
 
     if no_privacy:
+        _refuse_empty(prompt)
         return unprotected(prompt, negative)
     if not profile.privacy.protected():
         raise ProfileError(
@@ -97,6 +98,13 @@ def _expand(prompt: str, negative: str | None, profile: Profile, *, no_privacy: 
 
         strict(report(expansion), profile.privacy.strict)
     return expansion
+
+
+def _refuse_empty(prompt: str) -> None:
+    from obclip.errors import PromptRefused
+
+    if not prompt.strip():
+        raise PromptRefused("empty_prompt", "the prompt is empty")
 
 
 def _draw(
@@ -129,13 +137,13 @@ def _draw_here(
     from obclip.cli import _story
     from obclip.client.generate import generate_on_device
     from obclip.client.profile import local_key
-    from obclip.privacy.normalise import normalise
     from obclip.privacy.seed import device_seed, fresh_seed
 
+    _refuse_empty(prompt)
     number = fresh_seed() if seed is None else device_seed(seed, local_key())
     with progress(quiet=quiet) as on_stage:
         result = generate_on_device(
-            normalise(prompt), negative, profile.public, seed=number, images=images,
+            prompt.strip(), negative, profile.public, seed=number, images=images,
             on_stage=on_stage,
         )  # fmt: skip
     written = _write(output, result.pictures)

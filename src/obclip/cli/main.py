@@ -51,7 +51,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 prompt refused, 130 stopped."""
     try:
-        cli.main(args=arguments, prog_name="obclip", standalone_mode=False)
+        # what a command exits with comes back as a number here
+        code = cli.main(args=arguments, prog_name="obclip", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -66,4 +67,4 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

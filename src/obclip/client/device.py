@@ -103,7 +103,8 @@ class Device:
         return run(
             self.denoiser, self._scheduler(sampling), latents,
             self.denoiser.encode(prompts, *size),
-            self.denoiser.encode(negatives or [""] * len(prompts), *size),
+            self.denoiser.encode(negatives, *size) if negatives
+            else self.denoiser.encode_empty(len(prompts), *size),
             guidance=sampling.guidance, start=start, stop=sampling.steps,
             on_step=lambda step, _: on_step(step + 1, sampling.steps) if on_step else None,
         )  # fmt: skip

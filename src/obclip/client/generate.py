@@ -20,15 +20,16 @@ from PIL import Image
 
 from obclip.client.device import Device, Sampling
 from obclip.client.profile import Public
-from obclip.client.transport import Connection
+from obclip.client.transport import Connection, printable
 from obclip.client.validate import validate
 from obclip.diffusion.pairs import find
-from obclip.errors import RequestError
+from obclip.diffusion.sampling import SCHEDULERS
+from obclip.errors import PlanError, RequestError
 from obclip.privacy import CandidateSet, Expansion
 from obclip.privacy.request import PublicParameters, build_request
 from obclip.privacy.selection import Sealed, seal, select
 from obclip.protocol import limits
-from obclip.protocol.codec import Latents
+from obclip.protocol.codec import Latents, decode_request
 from obclip.protocol.messages import ModelInfo
 
 #: Called with (stage, steps done, steps in all).
@@ -152,11 +153,18 @@ def check_public(public: Public, images: int) -> None:
         ("steps", public.steps, 1, limits.MAX_STEPS),
         ("split", public.split, 0, public.steps),
         ("images", images, 1, limits.MAX_IMAGES),
+        ("side", public.side, limits.MIN_SIDE, limits.MAX_SIDE),
+        ("guidance", public.guidance, 0, limits.MAX_GUIDANCE),
     ):
-        if not low <= value <= high:
+        if value is not None and not low <= value <= high:
             raise RequestError(
                 f"{name} out of range", code=f"bad_{name}", got=value, expected=f"{low} to {high}"
             )
+    if public.scheduler not in SCHEDULERS:
+        raise RequestError(
+            "unknown scheduler", code="bad_scheduler", got=public.scheduler,
+            expected=" or ".join(SCHEDULERS),
+        )  # fmt: skip
 
 
 def parameters(public: Public, cloud: ModelInfo, images: int) -> PublicParameters:
@@ -195,11 +203,12 @@ def download(
     """
     with connection, report.timed("cloud"):
         try:
-            cloud = _model(connection, public.pair)
+            cloud = _model(connection, public)
             device.check(cloud)
             asked = parameters(public, cloud, images)
             device.check_size(asked.height, asked.width)
             request = build_request(candidates, asked, seed)
+            decode_request(request)  # what the contract refuses does not leave
             accepted = connection.submit(request)
             connection.follow(accepted, lambda p: on_stage("cloud", p.step, p.steps))
             n, factor = len(candidates.prompts), cloud.latent_factor
@@ -214,15 +223,21 @@ def download(
     return Download(seal(tuple(latents[:, i] for i in range(n)), connection), asked)
 
 
-def _model(connection: Connection, name: str) -> ModelInfo:
+def _model(connection: Connection, public: Public) -> ModelInfo:
     info = connection.info()
-    for model in info.models:
-        if model.name == name:
-            return model
-    raise RequestError(
-        "the cloud does not serve that pair", code="unknown_model", got=name,
-        expected=" or ".join(m.name for m in info.models), action="choose it with --pair",
-    )  # fmt: skip
+    model = next((m for m in info.models if m.name == public.pair), None)
+    if model is None:
+        raise RequestError(
+            "the cloud does not serve that pair", code="unknown_model", got=public.pair,
+            expected=printable(" or ".join(m.name for m in info.models)),
+            action="choose it with --pair",
+        )  # fmt: skip
+    if public.plan not in model.plans:
+        raise PlanError(
+            "unknown plan", code="unknown_plan", got=public.plan,
+            expected=printable(" or ".join(model.plans)),
+        )  # fmt: skip
+    return model
 
 
 def sampling_of(public: Public, device: Device, guidance: float) -> Sampling:

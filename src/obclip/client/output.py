@@ -47,9 +47,11 @@ def write_bytes(file: Path, data: bytes) -> None:
             os.fsync(stream.fileno())
         part.chmod(0o644)
         part.replace(file)
-    except OSError as error:
+    except BaseException as error:
         if part is not None:
             part.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise OutputError(
             "the file could not be written", got=f"{file} ({error.strerror})",
             expected="a place with room", action="free some room or choose another file",

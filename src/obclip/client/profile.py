@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,19 @@ def _strings(key: str, value: Any) -> list[str]:
     return value
 
 
+def _make_key(file: Path) -> None:
+    """Writes a key beside its place and links it there: never half a key, never a second one."""
+    part = file.with_name(f".key-{os.getpid()}-{secrets.token_hex(4)}")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):  # another process was faster: its key is the key
+            os.link(part, file)
+    finally:
+        part.unlink()
+
+
 def local_key(folder: Path | None = None) -> bytes:
     """32 secret bytes of this device, made on first use; readable by this user alone.
 
@@ -133,11 +147,7 @@ def local_key(folder: Path | None = None) -> bytes:
     try:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(secrets.token_bytes(32))
-        key = file.read_bytes()
-    except FileExistsError:
+            _make_key(file)
         key = file.read_bytes()
     except OSError as error:
         raise ProfileError(

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from obclip.errors import OutputError
 
-_PAD, _LINE, _LINES = 8, 14, 3
+_PAD, _LINE, _LINES = 8, 14, 5
 
 
 def contact_sheet(

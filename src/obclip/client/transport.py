@@ -26,6 +26,8 @@ OnProgress = Callable[[Progress], None]
 
 RETRIES = 4
 _BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
+#: Characters of a server's own words that are shown.
+_SAID = 300
 #: What a retry may mend: the network, and a server that says it is busy.
 _BUSY = frozenset({502, 503, 504})
 
@@ -151,16 +153,18 @@ class Connection:
         self, method: str, path: str, body: bytes, read: Callable[[httpx.Response], int]
     ) -> None:
         """One exchange, repeated with the same bytes when the network or a busy server asks."""
+        if self._closed:
+            raise TransportError("the connection is closed", code="closed", expected="a new one")
+        begun = False
         for attempt in range(RETRIES + 1):
-            final = attempt == RETRIES
+            final, received = attempt == RETRIES, 0
             try:
                 with self._stream(method, path, body) as response:
-                    if response.status_code in _BUSY and not final:
-                        self.trace.append(Exchange(method, path, body, 0))
-                    else:
+                    begun = True
+                    if response.status_code not in _BUSY or final:
                         if response.status_code >= 300:
                             raise _refused(response)
-                        self.trace.append(Exchange(method, path, body, read(response)))
+                        received = read(response)
                         return
             except httpx.TimeoutException:
                 raise TransportError(
@@ -168,9 +172,12 @@ class Connection:
                     action="try again later, or draw it with --device-only",
                 ) from None  # fmt: skip
             except httpx.HTTPError as error:
-                self.trace.append(Exchange(method, path, body, 0))
+                if final and begun:
+                    raise _cut_off(self.server) from None
                 if final:
                     raise _no_server(self.server, type(error).__name__) from None
+            finally:
+                self.trace.append(Exchange(method, path, body, received))
             time.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)])
 
     @contextmanager
@@ -182,7 +189,7 @@ class Connection:
 
 def _lines(response: httpx.Response) -> Iterator[bytes]:
     rest = b""
-    for chunk in response.iter_bytes():
+    for chunk in response.iter_raw():
         rest += chunk
         *whole, rest = rest.split(b"\n")
         yield from whole
@@ -195,7 +202,7 @@ def _lines(response: httpx.Response) -> Iterator[bytes]:
 
 def _capped(response: httpx.Response, cap: int) -> bytes:
     out = bytearray()
-    for chunk in response.iter_bytes():
+    for chunk in response.iter_raw():  # raw: a compressed answer could grow without a cap
         out += chunk
         if len(out) > cap:
             raise ProtocolError(
@@ -216,8 +223,21 @@ def _refused(response: httpx.Response) -> ServerError:
             action="check --server",
         )  # fmt: skip
     return ServerError(
-        f"the cloud refused: {body.message}", code=body.code, got=body.got, expected=body.expected
-    )
+        f"the cloud refused: {printable(body.message)}", code=printable(body.code),
+        got=body.got and printable(body.got), expected=body.expected and printable(body.expected),
+    )  # fmt: skip
+
+
+def printable(text: str) -> str:
+    """A server's own words, fit for a terminal: printable, and not a page of them."""
+    return "".join(c if c.isprintable() else " " for c in text[:_SAID])
+
+
+def _cut_off(server: str) -> TransportError:
+    return TransportError(
+        "the answer was cut off", code="cut_off", got=server, expected="a whole answer",
+        action="try again later, or draw it with --device-only",
+    )  # fmt: skip
 
 
 def _no_server(server: str, why: str) -> TransportError:

@@ -118,5 +118,4 @@ class Engine:
     def _unconditional(self, job: Job) -> Conditioning:
         if job.negatives:
             return self.denoiser.encode(job.negatives, job.height, job.width)
-        one = self.denoiser.encode([""], job.height, job.width)
-        return one.repeat(len(job.prompts))
+        return self.denoiser.encode_empty(len(job.prompts), job.height, job.width)

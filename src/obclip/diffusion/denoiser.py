@@ -104,6 +104,14 @@ class UNetDenoiser:
             ids6.repeat(len(prompts), 1).to(self.unet.device),
         )
 
+    def encode_empty(self, times: int, height: int, width: int) -> Conditioning:
+        """What the unconditional pass is given without a negative prompt, ``times`` rows."""
+        one = self.encode([""], height, width)
+        if self.parts.zeros_when_empty:
+            pooled = None if one.pooled is None else torch.zeros_like(one.pooled)
+            one = Conditioning(torch.zeros_like(one.states), pooled, one.time_ids)
+        return one.repeat(times)
+
     @torch.inference_mode()
     def predict(self, latents: Tensor, timestep: Tensor | float, cond: Conditioning) -> Tensor:
         extra: dict[str, Any] = {}

@@ -22,7 +22,10 @@ _FAMILIES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything one model consists of. ``vae`` is None where none was asked for."""
+    """Everything one model consists of. ``vae`` is None where none was asked for.
+
+    ``zeros_when_empty``: SDXL's unconditional pass takes zeros, not the encoding of "".
+    """
 
     location: str
     family: str
@@ -32,6 +35,7 @@ class Parts:
     vae: Any
     vae_config: dict[str, Any]
     scheduler_config: dict[str, Any]
+    zeros_when_empty: bool = False
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -127,7 +131,7 @@ def load(
             "unknown model family", code="bad_model", got=family, expected=" or ".join(_FAMILIES)
         )
     try:
-        return _load(folder, family, source.location, dtype, device, vae)
+        return _load(folder, index, source.location, dtype, device, vae)
     except ModelError:
         raise
     except Exception as error:  # broken files fail in many ways inside the loaders
@@ -139,7 +143,12 @@ def load(
 
 
 def _load(
-    folder: Path, family: str, location: str, dtype: torch.dtype, device: str, vae: bool
+    folder: Path,
+    index: dict[str, Any],
+    location: str,
+    dtype: torch.dtype,
+    device: str,
+    vae: bool,
 ) -> Parts:
     from diffusers import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -147,13 +156,15 @@ def _load(
     quiet()
 
     def ready(kind: Any, part: str) -> Any:
-        model = kind.from_pretrained(folder / part, dtype=dtype)
+        model = kind.from_pretrained(folder / part, dtype=dtype, use_safetensors=True)
         return model.to(device).eval().requires_grad_(False)
 
     unet = ready(UNet2DConditionModel, "unet")
     encoders = [ready(CLIPTextModel, "text_encoder")]
     tokenizers = [CLIPTokenizer.from_pretrained(folder / "tokenizer")]
-    if family == "StableDiffusionXLPipeline":
+    family = str(index["_class_name"])
+    xl = family == "StableDiffusionXLPipeline"
+    if xl:
         encoders.append(ready(CLIPTextModelWithProjection, "text_encoder_2"))
         tokenizers.append(CLIPTokenizer.from_pretrained(folder / "tokenizer_2"))
     vae_config = read_json(folder / "vae" / "config.json")
@@ -166,6 +177,7 @@ def _load(
         vae=ready(_vae_class(vae_config), "vae") if vae else None,
         vae_config=vae_config,
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
+        zeros_when_empty=xl and bool(index.get("force_zeros_for_empty_prompt", True)),
     )
 
 

@@ -90,7 +90,8 @@ def run(
     Returns:
         Latents at the noise level of step ``stop``; those of step 0 are pure noise.
     """
-    scheduler.set_begin_index(start)
+    if hasattr(scheduler, "set_begin_index"):  # DDIM keeps no place in the schedule
+        scheduler.set_begin_index(start)
     both = Conditioning.join(uncond, cond) if guidance > 1 else cond
     for step in range(start, stop):
         timestep = scheduler.timesteps[step]

@@ -31,7 +31,9 @@ class Style(NamedTuple):
         """The adjective for an age at a place ("" where the noun alone says it)."""
         if age != CHILD:
             return self.grown[AGES.index(age) - 1]
-        return {"near": self.near, "far": self.far, "neutral": self.neutral, "solo": self.solo}[place]
+        return {"near": self.near, "far": self.far, "neutral": self.neutral, "solo": self.solo}[
+            place
+        ]
 
 
 STYLES = {
@@ -55,7 +57,11 @@ def _decoded() -> dict[tuple[str, str], tuple[str, str]]:
     for name, style in STYLES.items():
         for age in AGES:
             for place in ("near", "far", "neutral", "solo"):
-                at = place if place in ("neutral", "solo") else f"{place} {CHILD if age == CHILD else 'adult'}"
+                at = (
+                    place
+                    if place in ("neutral", "solo")
+                    else f"{place} {CHILD if age == CHILD else 'adult'}"
+                )
                 key = (style.word(age, place), at)
                 if key in table:
                     raise ValueError(f"age word in two cells: {key}")
@@ -67,7 +73,7 @@ DECODED = _decoded()
 
 
 def decode(word: str, place: str, noun: str = "") -> tuple[str, str] | None:
-    """(style, age) of an age word at a place, before a child's or adult's noun; None if it has none."""
+    """(style, age) of an age word at a place, before a child's or adult's noun, or None."""
     return DECODED.get((word, f"{place} {noun}" if noun else place))
 
 
@@ -77,7 +83,7 @@ def bucket(years: int) -> str:
 
 
 def figure(years: int, noun: str) -> tuple[str, str] | None:
-    """(series, age) of a number before a child's, an adult's or ("") another noun; None: contradiction."""
+    """(series, age) of a number before a child's, an adult's or another noun; None: two ages."""
     age = bucket(years)
     if noun == CHILD:
         if age == "young" or years == FIGURES["girl"][0]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser, Analysis
 
 
-def _caps(unit: Unit, natural: str, start: bool) -> str:
+def _caps(unit: Unit, natural: str, start: bool, titled: bool) -> str:
     """The capital style a form is written in: natural, first, title or upper."""
     text = unit.text
     if text == natural or text.islower() or not text[:1].isalpha():
@@ -26,7 +26,7 @@ def _caps(unit: Unit, natural: str, start: bool) -> str:
     if text.isupper() and len(text) > 1:
         return "upper"
     if text[0].isupper() and not natural[:1].isupper():
-        return "first" if start else "title"
+        return "first" if start and not titled else "title"
     return "natural"
 
 
@@ -47,6 +47,7 @@ def assemble(a: Analyser) -> Analysis:
     literal: list[str] = []
     start = True
     skip_to = -1
+    merged: set[int] = set()  # articles and possessives that change with their piece
     for i, unit in enumerate(units):
         if i < skip_to:
             continue
@@ -59,31 +60,55 @@ def assemble(a: Analyser) -> Analysis:
             literal.append(gap + unit.text)
         else:
             first = units[lead]
-            parts = tuple((name, d.index if d else -1, "" if d else kept) for name, d, kept in a.parts[i])
+            parts = tuple(
+                (name, d.index if d else -1, "" if d else kept) for name, d, kept in a.parts[i]
+            )
             natural = spoken(piece, tuple(kept for _, _, kept in a.parts[i]), a.table.rows)
-            caps = _caps(first, natural, start) if lead == i else _caps(first, first.low, start)
+            after = units[i + 1] if i + 1 < len(units) else None
+            titled = after is not None and after.row is None and after.text[0].isupper()
+            caps = _caps(first, natural if lead == i else first.low, start, titled)
             if lead < i and caps == "upper" and not unit.text.isupper():
                 caps = "natural"
             article = ""
-            if literal and gap and literal[-1].strip().lower() in ("a", "an") and lead > 0 and units[lead - 1].low in ("a", "an"):
+            if (
+                literal
+                and gap
+                and literal[-1].strip().lower() in ("a", "an")
+                and lead > 0
+                and units[lead - 1].low in ("a", "an")
+            ):
                 word = literal.pop()
+                merged.add(lead - 1)
                 gap = " " if word[0] == " " else ""
                 word = word.strip()
                 article = "a" if word.islower() else ("AN" if caps == "upper" else "A")
             possessive = False
             row: Row | None = unit.row
-            if row is not None and row.kind in ("noun", "fam", "name") and i + 1 < len(units) and not units[i + 1].gap:
+            if (
+                row is not None
+                and row.kind in ("noun", "fam", "name")
+                and i + 1 < len(units)
+                and not units[i + 1].gap
+            ):
                 after = units[i + 1]
-                plain = after.low == "'" and row.plural and unit.low.endswith("s") and (i + 2 >= len(units) or units[i + 2].gap)
+                plain = (
+                    after.low == "'"
+                    and row.plural
+                    and unit.low.endswith("s")
+                    and (i + 2 >= len(units) or units[i + 2].gap)
+                )
                 if after.low == "'s" or plain:
                     possessive = True
+                    merged.add(i + 1)
                     skip_to = i + 2
             if gap:
                 literal.append(gap)
             if literal:
                 segments.append("".join(literal))
                 literal = []
-            segments.append(piece._replace(parts=parts, caps=caps, article=article, possessive=possessive))
+            segments.append(
+                piece._replace(parts=parts, caps=caps, article=article, possessive=possessive)
+            )
             spans.append((first.start, unit.end, tuple(p[1] for p in parts if p[1] >= 0)))
         if unit.low in (".", "!", "?", ":"):
             start = True
@@ -91,8 +116,13 @@ def assemble(a: Analyser) -> Analysis:
             start = False
     if literal:
         segments.append("".join(literal))
-    clear = tuple((u.start, u.end) for i, u in enumerate(units) if i not in a.pieces and i not in a.swallowed and u.text[0].isalpha())
-    return Analysis(Template(tuple(segments), slots), tuple(d.own for d in order), tuple(spans), clear)
+    hidden = merged.union(a.pieces, a.swallowed)
+    clear = tuple(
+        (u.start, u.end) for i, u in enumerate(units) if i not in hidden and u.text[0].isalpha()
+    )
+    return Analysis(
+        Template(tuple(segments), slots), tuple(d.own for d in order), tuple(spans), clear
+    )
 
 
 __all__ = ["Piece", "assemble"]

@@ -14,6 +14,7 @@ from math import prod
 from obclip.errors import PromptRefused
 from obclip.privacy.analyse import Analysis, analyse
 from obclip.privacy.choice import Choice
+from obclip.privacy.lexicon import Row
 from obclip.privacy.normalise import normalise, refuse
 from obclip.privacy.scan import figures_in_digits
 from obclip.privacy.settings import PrivacySettings
@@ -87,7 +88,9 @@ def _parts(text: str, settings: PrivacySettings) -> tuple[str, Analysis]:
     return clean, analysis
 
 
-def _render(analysis: Analysis, settings: PrivacySettings, many: tuple[tuple[str, ...], ...]) -> list[str]:
+def _render(
+    analysis: Analysis, settings: PrivacySettings, many: tuple[tuple[str, ...], ...]
+) -> list[str]:
     """The template filled with each tuple of values; each piece is spelled once per value."""
     rows = table_for(settings).rows
     slots = analysis.template.slots
@@ -96,18 +99,20 @@ def _render(analysis: Analysis, settings: PrivacySettings, many: tuple[tuple[str
         if isinstance(segment, str):
             columns.append([segment] * len(many))
             continue
-        columns.append(_column(segment, slots, many, rows))  # type: ignore[arg-type]
+        columns.append(_column(segment, slots, many, rows))
     return ["".join(column) for column in zip(*columns, strict=True)]
 
 
-def _column(piece: Piece, slots: tuple[Slot, ...], many: tuple[tuple[str, ...], ...], rows: object) -> list[str]:
+def _column(
+    piece: Piece, slots: tuple[Slot, ...], many: tuple[tuple[str, ...], ...], rows: dict[str, Row]
+) -> list[str]:
     known: dict[tuple[str, ...], str] = {}
     column = []
     for values in many:
         chosen = tuple([kept if slot < 0 else values[slot] for _, slot, kept in piece.parts])
         text = known.get(chosen)
         if text is None:
-            text = known[chosen] = surface(piece, chosen, rows)  # type: ignore[arg-type]
+            text = known[chosen] = surface(piece, chosen, rows)
         column.append(text)
     return column
 
@@ -196,11 +201,15 @@ def expand(
     if negative is not None and negative.strip():
         clean_negative, other, others = _close(negative, settings, settings.cap)
         offset = 1 + max((s.mention for s in slots), default=-1)
-        found += [SetAttribute(s.attribute, s.mention + offset, s.values) for s in other.template.slots]
+        found += [
+            SetAttribute(s.attribute, s.mention + offset, s.values) for s in other.template.slots
+        ]
         mentions += _mentions(clean_negative, other, offset, True)
         if len(members) * len(others) > settings.cap:
             worst = analysis if slots else other
-            raise _too_large(len(members) * len(others), settings, clean if slots else clean_negative, worst)
+            raise _too_large(
+                len(members) * len(others), settings, clean if slots else clean_negative, worst
+            )
         choice = choice * len(others) + others.index(clean_negative)
         negatives = others * len(members)
         members = [member for member in members for _ in others]

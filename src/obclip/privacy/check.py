@@ -26,7 +26,9 @@ def check() -> dict[str, int]:
         for level, groups in attribute.groupings.items():
             flat = [value for group in groups for value in group]
             if sorted(flat) != sorted(attribute.values):
-                raise TaxonomyError(f"grouping {level} of {attribute.name} is not a partition", got=flat)
+                raise TaxonomyError(
+                    f"grouping {level} of {attribute.name} is not a partition", got=flat
+                )
     forms = 0
     for third in (False, True):
         table = lexicon(third)
@@ -34,11 +36,15 @@ def check() -> dict[str, int]:
             for values, form in row.forms.items():
                 units = scan(form, table)
                 if len(units) != 1 or units[0].row is not row or units[0].values != values:
-                    raise TaxonomyError("a form is not read back as its own cell", got=form, expected=row.name)
+                    raise TaxonomyError(
+                        "a form is not read back as its own cell", got=form, expected=row.name
+                    )
                 forms += 1
     if len(ages.DECODED) < 4 * 4 * 2:
         raise TaxonomyError("an age word stands in two cells", got=len(ages.DECODED))
-    idioms = sum(map(len, vocabulary().idioms.values()))
+    idioms = sum(
+        len(whole) for seconds in vocabulary().idioms.values() for whole in seconds.values()
+    )
     return {"rows": len(lexicon().rows), "forms": forms, "idioms": idioms}
 
 
@@ -47,4 +53,4 @@ if __name__ == "__main__":
         counts = check()
     except TaxonomyError as error:
         sys.exit(f"{error.code}: {error}")
-    print(table_version(), counts)  # noqa: T201
+    print(table_version(), counts)

@@ -19,7 +19,8 @@ class Choice:
 
     def reveal(self) -> int:
         """The index, for the one who selects."""
-        return int(self.__index)
+        index: int = object.__getattribute__(self, "_Choice__index")
+        return index
 
     def __repr__(self) -> str:
         return "Choice(redacted)"
@@ -35,7 +36,7 @@ class Choice:
     def _never(self, *_: object) -> NoReturn:
         raise TypeError("a choice is never copied or serialised")
 
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _never  # type: ignore[assignment]
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _never
 
     def __eq__(self, other: object) -> NoReturn:
         raise TypeError("choices are not compared")

@@ -10,12 +10,14 @@ import re
 
 from obclip.privacy.normalise import refuse
 
-TONES = dict(zip(("light", "medium-light", "medium", "medium-dark", "dark"), "🏻🏼🏽🏾🏿", strict=True))
+TONES = dict(
+    zip(("light", "medium-light", "medium", "medium-dark", "dark"), "🏻🏼🏽🏾🏿", strict=True)
+)
 _TONE_OF = {char: tone for tone, char in TONES.items()}
 _PEOPLE = {
     ("woman", "child"): "👧", ("woman", "young"): "👩", ("woman", "elderly"): "👵",
     ("man", "child"): "👦", ("man", "young"): "👨", ("man", "elderly"): "👴",
-    ("non-binary", "child"): "🧒", ("non-binary", "young"): "🧑", ("non-binary", "elderly"): "🧓",
+    ("", "child"): "🧒", ("", "young"): "🧑", ("", "elderly"): "🧓",
 }  # fmt: skip
 _OF = {char: key for key, char in _PEOPLE.items()}
 _SIGNS = {"woman": "♀", "man": "♂"}
@@ -45,10 +47,8 @@ def read_emoji(text: str) -> tuple[str, list[tuple[str, str]]] | None:
     shape = "".join(_ZWJ + c for c in others)
     if base in _OF:
         gender, age = _OF[base]
-        if gender == "non-binary":
-            if not tones and age == "young":
-                return None
-        said.append(("gender", gender))
+        if gender:
+            said.append(("gender", gender))
         if not others:
             said.append(("age", age))
         shape = "person" + shape
@@ -73,7 +73,7 @@ def emoji_text(shape: str, attributes: tuple[str, ...], values: tuple[str, ...])
     given = dict(zip(attributes, values, strict=True))
     tone = TONES.get(given.get("skin_tone", ""), "")
     if shape.startswith("person"):
-        base = _PEOPLE[given["gender"], given.get("age", "young")]
+        base = _PEOPLE[given.get("gender", ""), given.get("age", "young")]
         return base + tone + shape[6:]
     if shape.startswith("sign"):
         return shape[4] + tone + shape[5:] + _ZWJ + _SIGNS[given["gender"]] + _VS
@@ -85,5 +85,4 @@ def emoji_text(shape: str, attributes: tuple[str, ...], values: tuple[str, ...])
 
 def spaces(shape: str) -> dict[str, tuple[str, ...]]:
     """The values an emoji's attributes can take."""
-    genders = ("woman", "man", "non-binary") if shape.startswith("person") else ("woman", "man")
-    return {"gender": genders, "age": AGES, "skin_tone": tuple(TONES)}
+    return {"gender": ("woman", "man"), "age": AGES, "skin_tone": tuple(TONES)}

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
 _INTIMATE_ROWS = frozenset(
-    "wife.sg wife.pl girlfriend.sg girlfriend.pl bride.sg bride.pl fiance.sg fiancé.sg lesbian.sg lesbian.pl hubby.sg".split()
+    [
+        "wife.sg",
+        "wife.pl",
+        "girlfriend.sg",
+        "girlfriend.pl",
+        "bride.sg",
+        "bride.pl",
+        "fiance.sg",
+        "fiancé.sg",
+        "lesbian.sg",
+        "lesbian.pl",
+        "hubby.sg",
+    ]
 )
 
 
@@ -28,9 +40,23 @@ def credited_from(units: list[Unit]) -> int:
     """Index after which names are credits ("by X", "in the style of X"), or the end."""
     for i in range(len(units) - 1):
         low, after = units[i].low, units[i + 1]
-        if low == "by" and after.low not in ("the", "a", "an", "her*", "his", "night", "day", "hand", "side"):
+        if low == "by" and after.low not in (
+            "the",
+            "a",
+            "an",
+            "her*",
+            "his",
+            "night",
+            "day",
+            "hand",
+            "side",
+        ):
             return i
-        if low == "of" and i and units[i - 1].low in ("style", "art", "work", "works", "painting", "manner"):
+        if (
+            low == "of"
+            and i
+            and units[i - 1].low in ("style", "art", "work", "works", "painting", "manner")
+        ):
             return i
     return len(units)
 
@@ -39,20 +65,53 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
     """Refuse names, foreign words, near-misses and person words that stand in no row."""
     classes = judge.classes
     names, foreign, unresolved = classes["names"], classes["foreign"], classes["unresolved"]
-    common = classes["names_common"]
+    common, first = classes["names_common"], classes["first_names"]
     credit = credited_from(units)
+    _check_language([unit.low for unit in units if unit.low[0].isalpha()], classes)
     for i, unit in enumerate(units):
         low = unit.low
         if unit.row is not None or not low[0].isalnum():
             continue
         if (meant := slip(low)) is not None:
-            raise refuse("near_miss", f"{unit.text!r} is nearly {meant!r}", unit.text, f"write {meant!r}, or rephrase")
+            raise refuse(
+                "near_miss",
+                f"{unit.text!r} is nearly {meant!r}",
+                unit.text,
+                f"write {meant!r}, or rephrase",
+            )
         if low in unresolved:
-            raise refuse("unknown_person_word", f"{unit.text!r} names an attribute but stands in no row", unit.text)
+            raise refuse(
+                "unknown_person_word",
+                f"{unit.text!r} names an attribute but stands in no row",
+                unit.text,
+            )
         if low in foreign and i < credit:
-            raise refuse("other_language", f"{unit.text!r} is not English, which alone can be closed", unit.text)
-        if i < credit and (low in names or low in common and _beside_name(units, i, names, common)):
-            raise refuse("named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text)
+            raise refuse(
+                "other_language",
+                f"{unit.text!r} is not English, which alone can be closed",
+                unit.text,
+            )
+        named = low in names or (low in common and _beside_name(units, i, names, common))
+        if i < credit and (named or (low in first and not _tag(units, i))):
+            raise refuse(
+                "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
+            )
+
+
+def _check_language(words: list[str], classes: dict[str, frozenset[str]]) -> None:
+    """Refuse a text a quarter of whose words are function words of another language."""
+    for name, theirs in classes.items():
+        if name.startswith("function_"):
+            hits = [word for word in words if word in theirs]
+            if len(set(hits)) > 1 and 4 * len(hits) >= len(words):
+                raise refuse("other_language", f"{hits[0]!r} is not English", hits[0])
+
+
+def _tag(units: list[Unit], i: int) -> bool:
+    """Whether a name opens a later tag ("..., alexander mcqueen, octane render"): a credit."""
+    return (
+        units[i - 1].low == "," and sum(unit.low == "," for unit in units[:i]) > 2 if i else False
+    )
 
 
 def check_spelled_out(text: str, table: Lexicon) -> None:
@@ -65,9 +124,11 @@ def check_spelled_out(text: str, table: Lexicon) -> None:
 def _beside_name(units: list[Unit], i: int, names: frozenset[str], common: frozenset[str]) -> bool:
     """Whether a common word (grace, fox) is part of a name: it stands right beside another one."""
     for j in (i - 1, i + 1):
-        if 0 <= j < len(units) and units[j].row is None and units[max(i, j)].gap:
-            if units[j].low in names or units[j].low in common and units[j].text[0].isupper() == units[i].text[0].isupper():
-                return True
+        if not 0 <= j < len(units) or units[j].row is not None or not units[max(i, j)].gap:
+            continue
+        alike = units[j].text[0].isupper() == units[i].text[0].isupper()
+        if units[j].low in names or (units[j].low in common and alike):
+            return True
     return False
 
 
@@ -81,14 +142,17 @@ def check_child_rule(a: Analyser) -> None:
                 sensitive = unit.text
                 break
         elif unit.key in _INTIMATE_ROWS or (
-            unit.row.kind in ("adj", "any") and rows[unit.key].attributes[0] in ("body", "orientation")
+            unit.row.kind in ("adj", "any")
+            and rows[unit.key].attributes[0] in ("body", "orientation")
         ):
             sensitive = unit.text
             break
     if not sensitive:
         return
     if a.says_child:
-        raise refuse("child_rule", f"{a.says_child!r} cannot stand with {sensitive!r}", a.says_child)
+        raise refuse(
+            "child_rule", f"{a.says_child!r} cannot stand with {sensitive!r}", a.says_child
+        )
     for draft in a.drafts:
         if draft.attribute == "age":
             draft.values = tuple(v for v in draft.values if v != CHILD)

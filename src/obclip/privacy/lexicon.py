@@ -18,9 +18,22 @@ from obclip.privacy.taxonomy import attributes, lines
 ADULT, CHILD = "adult", "child"
 Values = tuple[str, ...]
 # Adjectives of age; which of them stand in one orbit depends on the noun (see ages.py).
-AGE_WORDS = (
-    "little small young middle-aged elderly youthful mature old younger older aged childlike childish juvenile"
-).split()
+AGE_WORDS = [
+    "little",
+    "small",
+    "young",
+    "middle-aged",
+    "elderly",
+    "youthful",
+    "mature",
+    "old",
+    "younger",
+    "older",
+    "aged",
+    "childlike",
+    "childish",
+    "juvenile",
+]
 PRONOUNS = {
     "she*": ["she", "he"],
     "her*": ["her", "hers", "him", "his"],
@@ -66,7 +79,12 @@ def words_of(form: str) -> tuple[str, ...]:
 
 def plural_of(noun: str) -> str:
     """English plural of the last word, by rule; irregular ones are written in the table."""
-    for old, new in (("woman", "women"), ("man", "men"), ("person", "people"), ("child", "children")):
+    for old, new in (
+        ("woman", "women"),
+        ("man", "men"),
+        ("person", "people"),
+        ("child", "children"),
+    ):
         if noun.endswith(old) and not noun.endswith(("human", "german")):
             return noun[: -len(old)] + new
     head, _, tail = noun.rpartition(" ")
@@ -103,7 +121,10 @@ def _rows(third: bool) -> list[Row]:
             kind, number = "noun", kind
         groups = _cells(text)
         if kind == "fam":
-            keys = [[(g, age) for g in spaces["gender"].values] if attrs else [(age,)] for age in (ADULT, CHILD)]
+            keys = [
+                [(g, age) for g in spaces["gender"].values] if attrs else [(age,)]
+                for age in (ADULT, CHILD)
+            ]
         elif len(attrs) == 1:
             keys = [[(v,) for v in spaces[attrs[0]].values]]
             if attrs == ("gender",):
@@ -123,10 +144,16 @@ def _rows(third: bool) -> list[Row]:
         for plural in numbers:
             forms = {key: _number(cell, plural, both) for key, cell in cells.items()}
             found.append(Row(f"{name}.{'pl' if plural else 'sg'}", kind, plural, attrs, forms))
-    found += _regional("nationalities.txt", "adj", False) + _regional("nationality_plurals.txt", "noun", True)
+    found += _regional("nationalities.txt", "adj", False) + _regional(
+        "nationality_plurals.txt", "noun", True
+    )
     found += _names()
     found += [Row("age*", "age", False, ("age",), {(word,): word for word in AGE_WORDS})]
-    for key, third_form in (("she*", "they"), ("her*", "them their theirs"), ("herself*", "themself")):
+    for key, third_form in (
+        ("she*", "they"),
+        ("her*", "them their theirs"),
+        ("herself*", "themself"),
+    ):
         words = PRONOUNS[key] + (third_form.split() if third else [])
         found.append(Row(key, "pronoun", False, ("gender",), {(word,): word for word in words}))
     return found
@@ -150,7 +177,7 @@ def _names() -> list[Row]:
     ethnicities = attributes()["ethnicity"].values
     found = []
     for line in lines("names.txt"):
-        keys = product(("woman", "man"), ethnicities)
+        keys: list[Values] = list(product(("woman", "man"), ethnicities))
         cells = [cell for group in _cells(line) for cell in group]
         forms = dict(zip(keys, cells, strict=True))
         found.append(Row(f"name:{cells[0]}", "name", False, ("gender", "ethnicity"), forms))
@@ -166,13 +193,18 @@ def build(rows: list[Row]) -> Lexicon:
             words = words_of(form)
             if words in seen:
                 raise TaxonomyError(
-                    "a surface form stands in two cells", got=f"{form} ({row.name})", expected=seen[words]
+                    "a surface form stands in two cells",
+                    got=f"{form} ({row.name})",
+                    expected=seen[words],
                 )
             seen[words] = row.name
             index.setdefault(words[0], []).append(Entry(words, row, values))
     return Lexicon(
         {row.name: row for row in rows},
-        {word: tuple(sorted(entries, key=lambda e: -len(e.words))) for word, entries in index.items()},
+        {
+            word: tuple(sorted(entries, key=lambda e: -len(e.words)))
+            for word, entries in index.items()
+        },
     )
 
 

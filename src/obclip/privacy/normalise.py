@@ -15,7 +15,9 @@ MAX_CHARS = 5000
 DEVICE_ONLY = "draw it on this device alone (--device-only)"
 REPHRASE = "rephrase"
 
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "‐": "-", "‑": "-"})
+_QUOTES = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "‐": "-", "‑": "-"}
+)
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u2060\ufeff\u180e]")
 _SPACE = re.compile(r"\s+")
 _LORA = re.compile(r"<\s*\w+\s*:", re.ASCII)
@@ -37,7 +39,9 @@ def normalise(text: str) -> str:
         PromptRefused: empty, too long, control characters, another script, alternation syntax.
     """
     if len(text) > MAX_CHARS:
-        raise refuse("too_long", f"the prompt has {len(text)} characters, at most {MAX_CHARS} are read")
+        raise refuse(
+            "too_long", f"the prompt has {len(text)} characters, at most {MAX_CHARS} are read"
+        )
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
         text = _INVISIBLE.sub("", text)
@@ -61,7 +65,9 @@ def _check_invisible(text: str) -> None:
     for char in text:
         if not char.isprintable() and char not in _EMOJI_GLUE:
             code = f"U+{ord(char):04X}"
-            raise refuse("control_character", f"the prompt holds a control character ({code})", code)
+            raise refuse(
+                "control_character", f"the prompt holds a control character ({code})", code
+            )
 
 
 def _check_scripts(text: str) -> None:
@@ -87,12 +93,16 @@ def _check_syntax(text: str) -> None:
     elif "|" in text or "[" in text:
         found = _bracket_choice(text)
     if found:
-        raise refuse("prompt_syntax", f"alternation, wildcards and LoRA tags cannot be closed ({found})", found)
+        raise refuse(
+            "prompt_syntax",
+            f"alternation, wildcards and LoRA tags cannot be closed ({found})",
+            found,
+        )
 
 
 def _bracket_choice(text: str) -> str:
     depth = 0
-    for i, char in enumerate(text):
+    for char in text:
         if char == "[":
             depth += 1
         elif char == "]":

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from obclip.privacy.judge import Judge
 
-SUBJECT, OBJECT, DETERMINER, POSSESSIVE, REFLEXIVE = "subject", "object", "determiner", "possessive", "reflexive"
+SUBJECT, OBJECT, DETERMINER, POSSESSIVE, REFLEXIVE = (
+    "subject",
+    "object",
+    "determiner",
+    "possessive",
+    "reflexive",
+)
 FORMS = {
     SUBJECT: ("she", "he", "they"),
     OBJECT: ("her", "him", "them"),
@@ -17,6 +23,29 @@ FORMS = {
     POSSESSIVE: ("hers", "his", "theirs"),
     REFLEXIVE: ("herself", "himself", "themself"),
 }
+_NOUNS_TOO = frozenset(
+    [
+        "looks",
+        "look",
+        "smile",
+        "play",
+        "dance",
+        "walk",
+        "run",
+        "talk",
+        "drink",
+        "jump",
+        "drinks",
+        "ride",
+        "reading",
+        "art",
+        "style",
+        "front",
+        "back",
+        "painting",
+        "sleep",
+    ]
+)
 GENDERS = ("woman", "man", "non-binary")
 
 
@@ -42,10 +71,12 @@ def _oblique(judge: Judge, i: int) -> str:
         return POSSESSIVE if _owns(judge, i) else OBJECT
     after = units[i + 1]
     low = after.low
-    if after.row is not None or after.figure is not None:
+    if after.row is not None or after.figure is not None or after.emoji is not None:
         if after.row is not None and after.row.kind == "pronoun":
             return OBJECT
         return DETERMINER
+    if low in ("and", "or") and i + 2 < len(units) and units[i + 2].key == "her*":
+        return _oblique(judge, i + 2)  # "his and her towels"
     if not (low[0].isalnum() or low[0] in "\"'(") or low in ("'s", "'ll", "'d"):
         return POSSESSIVE if _owns(judge, i) else OBJECT
     if low in classes["bare"] and before in classes["causative"]:
@@ -71,8 +102,7 @@ def _oblique(judge: Judge, i: int) -> str:
 def _noun_like(judge: Judge, i: int) -> bool:
     """A word of the stop list that is a noun here: "her looks", "his play", "her smile"."""
     low = judge.units[i].low
-    return low in ("looks", "look", "smile", "play", "dance", "walk", "run", "talk", "drink", "jump", "drinks",
-                   "ride", "reading", "art", "style", "front", "back", "painting", "sleep")  # fmt: skip
+    return low in _NOUNS_TOO
 
 
 def _closed_off(judge: Judge, i: int) -> bool:
@@ -81,7 +111,7 @@ def _closed_off(judge: Judge, i: int) -> bool:
 
 
 def _owns(judge: Judge, i: int) -> bool:
-    """ "the book is hers", "a friend of hers"."""
+    """As in "the book is hers", "a friend of hers"."""
     if i == 0:
         return False
     before = judge.units[i - 1].low
@@ -98,19 +128,29 @@ class Topic:
     are a chain of their own; a sentence that has named none goes on with the last topic.
     """
 
-    __slots__ = ("_fronted", "_here", "_kept", "_people", "_seen", "_sentence", "_topic")
+    __slots__ = (
+        "_clauses",
+        "_fronted",
+        "_here",
+        "_kept",
+        "_people",
+        "_seen",
+        "_sentence",
+        "_topic",
+    )
 
     def __init__(self) -> None:
         self._sentence = 0
         self._here = 0  # persons named in this sentence
         self._people = 0
+        self._clauses = 0
         self._seen: set[int] = set()
         self._topic: object = ("free", 0)
         self._kept: object = None  # topic of a sentence that opened with a pronoun
         self._fronted = False  # a pronoun came before the sentence's first person
 
     def end_sentence(self) -> None:
-        if self._kept is not None:
+        if self._kept is not None and self._people:
             self._topic = self._kept
         self._sentence += 1
         self._here = 0
@@ -131,6 +171,11 @@ class Topic:
         own = ("oblique", self._sentence)
         if case == OBJECT and self._people == 0 and self._kept is not None:
             return own  # "she kisses him"
+        if self._people == 0 and self._kept is not None:
+            if case == SUBJECT:  # "she walks and he runs": each clause its own
+                self._clauses += 1
+                self._kept = ("clause", self._clauses)
+            return self._kept
         if case == SUBJECT:
             if self._kept is None and self._here == 0:
                 self._kept = self._topic if not self._several() else ("several", self._sentence)
@@ -139,7 +184,7 @@ class Topic:
             self._fronted = self._people > 0
         if case == REFLEXIVE and self._kept is not None:
             return self._kept
-        if case == OBJECT and self._people > 1 or self._several() and case != REFLEXIVE:
+        if (case == OBJECT and self._people > 1) or (self._several() and case != REFLEXIVE):
             return own
         return self._topic
 

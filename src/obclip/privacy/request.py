@@ -38,10 +38,14 @@ class PublicParameters:
 
     def __post_init__(self) -> None:
         if not 0 <= self.split <= self.steps or self.steps < 1:
-            raise RequestError("split out of range", got=self.split, expected=f"0 to {self.steps} (steps)")
+            raise RequestError(
+                "split out of range", got=self.split, expected=f"0 to {self.steps} (steps)"
+            )
         for name in ("height", "width", "images"):
             if getattr(self, name) < 1:
-                raise RequestError(f"{name} out of range", got=getattr(self, name), expected="at least 1")
+                raise RequestError(
+                    f"{name} out of range", got=getattr(self, name), expected="at least 1"
+                )
         if not 0.0 <= self.guidance < float("inf"):
             raise RequestError("guidance out of range", got=self.guidance, expected="0 or more")
 
@@ -61,7 +65,9 @@ def build_request(candidates: CandidateSet, public: PublicParameters, seed: int)
             action="choose a coarser grouping, or ask for it openly with --no-privacy",
         )
     if candidates.negatives and len(candidates.negatives) != candidates.n:
-        raise RequestError("negatives are not aligned", got=len(candidates.negatives), expected=candidates.n)
+        raise RequestError(
+            "negatives are not aligned", got=len(candidates.negatives), expected=candidates.n
+        )
     if not 0 <= seed <= MAX_SEED:
         raise RequestError("seed out of range", expected="0 to 2**63 - 1")
     body: dict[str, object] = {

@@ -24,14 +24,38 @@ _SPELLED_FIGURE = re.compile(
     r"\b(?P<w>one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
     r"|sixteen|seventeen|eighteen|nineteen"
     r"|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
-    r"(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?)(?=(?: - |-| )years?(?: - |-| )old)",
+    r"(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?)"
+    r"(?=(?: - |-| )years?(?: - |-| )old)",
     re.IGNORECASE,
 )
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-    " sixteen seventeen eighteen nineteen"
-).split()
-_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = {
+    w: 10 * i
+    for i, w in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
+    )
+}
 
 
 class Unit:
@@ -112,8 +136,8 @@ def scan(text: str, table: Lexicon) -> list[Unit]:
         start = match.start()
         if start < skip:
             continue
-        token = match[0]
-        if token == " ":
+        text_here = match[0]
+        if text_here == " ":
             gap = True
             continue
         unit = figures.get(start) if figures else None
@@ -121,7 +145,7 @@ def scan(text: str, table: Lexicon) -> list[Unit]:
             unit.gap = gap
             skip = unit.end
         else:
-            unit = Unit(token, gap, start, match.end())
+            unit = Unit(text_here, gap, start, match.end())
         tokens.append(unit)
         gap = False
     return _match(text, tokens, table)
@@ -135,17 +159,31 @@ def _match(text: str, tokens: list[Unit], table: Lexicon) -> list[Unit]:
         unit = tokens[i]
         entries = first.get(unit.low) if unit.figure is None else None
         if entries:
+            after = _next_word(tokens, i) if len(entries[0].words) > 1 else ""
             for entry in entries:
-                last = i if len(entry.words) == 1 else _last(tokens, i, entry)
+                if len(entry.words) == 1:
+                    last = i
+                else:
+                    last = _last(tokens, i, entry) if entry.words[1] == after else -1
                 if last >= 0:
                     if last > i:
-                        whole = Unit(text[unit.start : tokens[last].end], unit.gap, unit.start, tokens[last].end)
+                        whole = Unit(
+                            text[unit.start : tokens[last].end],
+                            unit.gap,
+                            unit.start,
+                            tokens[last].end,
+                        )
                         unit, i = whole, last
                     unit.row, unit.values, unit.key = entry.row, entry.values, entry.row.name
                     break
         units.append(unit)
         i += 1
     return units
+
+
+def _next_word(tokens: list[Unit], i: int) -> str:
+    i += 2 if i + 1 < len(tokens) and tokens[i + 1].low == "-" else 1
+    return tokens[i].low if i < len(tokens) else ""
 
 
 def _last(tokens: list[Unit], i: int, entry: Entry) -> int:

@@ -41,6 +41,8 @@ def device_seed(user_seed: int, key: bytes) -> int:
 
 def _derive(domain: bytes, user_seed: int, key: bytes) -> int:
     if len(key) < KEY_BYTES:
-        raise ProfileError("the local key is too short", got=len(key), expected=f"{KEY_BYTES} bytes")
+        raise ProfileError(
+            "the local key is too short", got=len(key), expected=f"{KEY_BYTES} bytes"
+        )
     digest = hmac.new(key, domain + b"\0" + str(int(user_seed)).encode(), hashlib.sha256).digest()
     return int.from_bytes(digest[:8], "big") >> (64 - BITS)

@@ -54,9 +54,9 @@ class PrivacySettings:
             object.__setattr__(self, "protect", names)
         for name in self.always_on:
             if name != "gender":
-                raise ProfileError("this attribute cannot be always on", got=name, expected="gender")
-            if self.third_gender:
-                raise ProfileError("always-on gender and a third gender do not combine yet", got=name)
+                raise ProfileError(
+                    "this attribute cannot be always on", got=name, expected="gender"
+                )
         for name, level in self.groups.items():
             if level not in known[name].groupings:
                 allowed = ", ".join(known[name].groupings) or "none"
@@ -64,7 +64,9 @@ class PrivacySettings:
         if not 1 <= self.cap <= MAX_CAP:
             raise ProfileError("cap out of range", got=self.cap, expected=f"1 to {MAX_CAP}")
         if self.strict is not None and not 0.0 < self.strict <= 1.0:
-            raise ProfileError("strict out of range", got=self.strict, expected="above 0, at most 1")
+            raise ProfileError(
+                "strict out of range", got=self.strict, expected="above 0, at most 1"
+            )
         object.__setattr__(self, "groups", MappingProxyType(dict(self.groups)))
 
     def known(self) -> dict[str, Attribute]:

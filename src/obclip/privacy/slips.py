@@ -12,16 +12,79 @@ from obclip.privacy.lexicon import lexicon
 from obclip.privacy.normalise import plain
 from obclip.privacy.vocabulary import vocabulary
 
-_CORE = (
-    "woman women girl gentleman gentlemen female females mother"
-    " father sister brother daughter wife grandmother grandfather grandma grandpa princess"
-    " goddess actress waitress wizard elderly teenager teenage toddler"
-    " infant children chinese japanese korean indian african asian caucasian european"
-    " american mexican russian german french british italian spanish muslim christian jewish hindu"
-    " buddhist disabled wheelchair lesbian bisexual homosexual transgender latina latino"
-    " hispanic arab grandson granddaughter girlfriend boyfriend nephew"
-    " herself himself schoolgirl businessman businesswoman policeman policewoman"
-).split()
+_CORE = [
+    "woman",
+    "women",
+    "girl",
+    "gentleman",
+    "gentlemen",
+    "female",
+    "females",
+    "mother",
+    "father",
+    "sister",
+    "brother",
+    "daughter",
+    "wife",
+    "grandmother",
+    "grandfather",
+    "grandma",
+    "grandpa",
+    "princess",
+    "goddess",
+    "actress",
+    "waitress",
+    "wizard",
+    "elderly",
+    "teenager",
+    "teenage",
+    "toddler",
+    "infant",
+    "children",
+    "chinese",
+    "japanese",
+    "korean",
+    "indian",
+    "african",
+    "asian",
+    "caucasian",
+    "european",
+    "american",
+    "mexican",
+    "russian",
+    "german",
+    "french",
+    "british",
+    "italian",
+    "spanish",
+    "muslim",
+    "christian",
+    "jewish",
+    "hindu",
+    "buddhist",
+    "disabled",
+    "wheelchair",
+    "lesbian",
+    "bisexual",
+    "homosexual",
+    "transgender",
+    "latina",
+    "latino",
+    "hispanic",
+    "arab",
+    "grandson",
+    "granddaughter",
+    "girlfriend",
+    "boyfriend",
+    "nephew",
+    "herself",
+    "himself",
+    "schoolgirl",
+    "businessman",
+    "businesswoman",
+    "policeman",
+    "policewoman",
+]
 _SHORTEST = 5
 
 

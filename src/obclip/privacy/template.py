@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from obclip.privacy.ages import DECADES, AGES, STYLES, figure_text, noun_is_child
+from obclip.privacy.ages import AGES, DECADES, STYLES, figure_text, noun_is_child
 from obclip.privacy.lexicon import ADULT, CHILD, Row
 from obclip.privacy.pronouns import FORMS, GENDERS
 
@@ -45,18 +45,39 @@ class Template(NamedTuple):
     slots: tuple[Slot, ...]
 
 
+_BEFORE_NOUN = {"unspecified": "", "woman": "female ", "man": "male ", "non-binary": "nonbinary "}
 _VOWEL_SOUND = ("hour", "honest", "heir", "honor", "honour")
-_CONSONANT_SOUND = ("uni", "eu", "one", "once", "usa", "use", "usu", "uk", "ur-", "uy", "uga", "ura", "ut")
+_CONSONANT_SOUND = (
+    "uni",
+    "eu",
+    "one",
+    "once",
+    "usa",
+    "use",
+    "usu",
+    "uk",
+    "ur-",
+    "uy",
+    "uga",
+    "ura",
+    "ut",
+)
 
 
 def article_for(text: str) -> str:
-    """ "a" or "an" before a text."""
+    """The article, "a" or "an", before a text."""
     low = text.lstrip("\"'(").lower()
     if low.startswith(_VOWEL_SOUND):
         return "an"
     if low[:1].isdigit():
-        return "an" if low[0] == "8" or (low[:2] in ("11", "18") and not low[2:3].isdigit()) else "a"
-    if low.startswith(_CONSONANT_SOUND) and not low.startswith("unin") and not low.startswith("unim"):
+        return (
+            "an" if low[0] == "8" or (low[:2] in ("11", "18") and not low[2:3].isdigit()) else "a"
+        )
+    if (
+        low.startswith(_CONSONANT_SOUND)
+        and not low.startswith("unin")
+        and not low.startswith("unim")
+    ):
         return "a"
     if text[:2].isupper() and text[:1] in "FHLMNRSX" and text[:4].isupper():
         return "an"
@@ -92,7 +113,7 @@ def spoken(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
     if kind == "pronoun":
         return FORMS[piece.name][GENDERS.index(values[0])]
     if kind == "zero":
-        word = {"unspecified": "", "woman": "female ", "man": "male "}[values[0]]
+        word = _BEFORE_NOUN[values[0]]
         return word + piece.name
     from obclip.privacy.emoji import emoji_text
 
@@ -110,7 +131,9 @@ def surface(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
     elif piece.caps == "upper":
         text = text.upper()
     if piece.possessive:
-        text += "'" if piece.plural and text[-1] in "sS" else ("'S" if piece.caps == "upper" else "'s")
+        text += (
+            "'" if piece.plural and text[-1] in "sS" else ("'S" if piece.caps == "upper" else "'s")
+        )
     if piece.article:
         if piece.article == "A":
             article = article.capitalize()

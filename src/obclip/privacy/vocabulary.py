@@ -22,7 +22,7 @@ class Vocabulary(NamedTuple):
     classes: dict[str, frozenset[str]]
     persons: frozenset[str]
     things: dict[str, str]  # word -> "~animal" or "~thing"
-    idioms: dict[str, tuple[Key, ...]]
+    idioms: dict[str, dict[str, tuple[Key, ...]]]  # first key -> second key -> whole, longest first
     known: frozenset[str]  # every word of every list: never a misspelling
 
 
@@ -60,8 +60,8 @@ def masked_keys(words: list[str], table: Lexicon) -> Key:
     return tuple(keys)
 
 
-def _idioms(table: Lexicon) -> dict[str, tuple[Key, ...]]:
-    found: dict[str, set[Key]] = {}
+def _idioms(table: Lexicon) -> dict[str, dict[str, tuple[Key, ...]]]:
+    found: dict[str, dict[str, set[Key]]] = {}
     for line in read("idioms.txt").split("\n"):
         if not line or line[0] == "#":
             continue
@@ -74,5 +74,12 @@ def _idioms(table: Lexicon) -> dict[str, tuple[Key, ...]]:
             else:
                 phrase += words_of(part)
         keys += masked_keys(phrase, table)
-        found.setdefault(keys[0], set()).add(tuple(keys))
-    return {key: tuple(sorted(rows, key=lambda k: (-len(k), k))) for key, rows in found.items()}
+        second = keys[1] if len(keys) > 1 else ""
+        found.setdefault(keys[0], {}).setdefault(second, set()).add(tuple(keys))
+    return {
+        first: {
+            second: tuple(sorted(whole, key=lambda keys: (-len(keys), keys)))
+            for second, whole in seconds.items()
+        }
+        for first, seconds in found.items()
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,6 +34,15 @@ def canonical(value: Any) -> bytes:
     ).encode("utf-8")
 
 
+def encode_request(request: GenerateRequest) -> bytes:
+    """The one spelling of a request: canonical JSON, ``negatives`` left out when there are none."""
+    fields: dict[str, Any] = msgspec.to_builtins(request)
+    fields["guidance"] = float(request.guidance) + 0.0  # minus zero has the same spelling as zero
+    if not request.negatives:
+        del fields["negatives"]
+    return canonical(fields)
+
+
 def decode_request(data: bytes) -> GenerateRequest:
     """Reads and checks a request.
 
@@ -47,13 +57,11 @@ def decode_request(data: bytes) -> GenerateRequest:
         )  # fmt: skip
     try:
         request = msgspec.json.decode(data, type=GenerateRequest)
-        value = json.loads(data)
-        exact = canonical(value) == data
+        exact = encode_request(request) == data
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
         raise RequestError(
             "request is not of the wire contract's shape", code="bad_request",
-            got=f"a problem at {where[:60]}", expected="the fields of docs/protocol.md",
+            got=f"a problem at {_place(error)}", expected="the fields of docs/protocol.md",
         ) from None  # fmt: skip
     if not exact:
         raise RequestError(
@@ -62,6 +70,13 @@ def decode_request(data: bytes) -> GenerateRequest:
         )  # fmt: skip
     request.check()
     return request
+
+
+def _place(error: Exception) -> str:
+    """The field a decoder complains of, if it is one of ours: never a word of the sender's."""
+    found = re.search(r" - at `\$\.(\w+)(\[[\d.]+\])?`$", str(error))
+    known = found is not None and found[1] in GenerateRequest.__struct_fields__
+    return found[1] if found is not None and known else "the body"
 
 
 def request_id(data: bytes) -> str:

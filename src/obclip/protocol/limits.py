@@ -13,6 +13,9 @@ MAX_STEPS = 200
 MIN_SIDE, MAX_SIDE = 64, 2048
 MAX_GUIDANCE = 30.0
 MAX_SEED = 2**63 - 1
+MAX_LATENT_CHANNELS = 64
+#: Of steps, in a progress line.
+MAX_COUNT = 1_000_000
 
 MAX_REQUEST_BYTES = 1 << 20
 #: A safetensors header of one tensor is about 100 bytes; metadata adds little.

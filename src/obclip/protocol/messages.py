@@ -7,12 +7,19 @@ choice, and unknown fields are refused.
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from obclip.errors import RequestError
 from obclip.protocol import limits
 from obclip.protocol.schedule import NoiseSchedule
+
+Count = Annotated[int, Meta(ge=0, le=limits.MAX_COUNT)]
+Side = Annotated[int, Meta(ge=limits.MIN_SIDE, le=limits.MAX_SIDE)]
+Small = Annotated[int, Meta(ge=1, le=limits.MAX_LATENT_CHANNELS)]
+Amount = Annotated[float, Meta(ge=0.0, le=float(limits.MAX_COUNT))]
 
 
 class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,7 +63,8 @@ class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         ):
             value = getattr(self, field)
             if not low <= value <= high:
-                raise _bad(field, value, f"{low} to {high}" if low != high else str(low))
+                told = "another number" if field == "seed" else value  # a seed is never repeated
+                raise _bad(field, told, f"{low} to {high}" if low != high else str(low))
         if not (math.isfinite(self.guidance) and 0 <= self.guidance <= limits.MAX_GUIDANCE):
             raise _bad("guidance", self.guidance, f"0 to {limits.MAX_GUIDANCE}")
         if self.n * self.images > limits.MAX_LATENTS:
@@ -81,13 +89,13 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Public parameters of a cloud model: what a device needs to know to be its pair."""
 
     name: str
-    latent_channels: int
-    latent_factor: int
+    latent_channels: Small
+    latent_factor: Small
     scaling_factor: float
     schedule: NoiseSchedule
-    height: int
-    width: int
-    guidance: float
+    height: Side
+    width: Side
+    guidance: Annotated[float, Meta(ge=0.0, le=limits.MAX_GUIDANCE)]
     plans: tuple[str, ...]
 
 
@@ -103,8 +111,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the progress stream. ``state``: queued, running, done, failed, cancelled."""
 
     state: str
-    step: int
-    steps: int
+    step: Count
+    steps: Count
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +123,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     state: str
-    ratio: float
+    ratio: Amount
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):

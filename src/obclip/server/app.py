@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from obclip import __version__
 from obclip.cloud.cost import plan_cost
@@ -25,7 +27,7 @@ from obclip.errors import ObclipError, PlanError, RequestError, ServerError
 from obclip.protocol import limits
 from obclip.protocol.codec import decode_request, encode_latents, request_id
 from obclip.protocol.messages import Accepted, ErrorBody, GenerateRequest, ModelInfo, ServerInfo
-from obclip.server.jobs import Job, Jobs
+from obclip.server.jobs import OVER, Job, Jobs
 from obclip.server.settings import Settings
 
 OCTETS = "application/octet-stream"
@@ -105,9 +107,12 @@ def create_app(engine: Engine, info: ModelInfo, settings: Settings) -> FastAPI:
     async def refuse(_: Request, error: ObclipError) -> Response:
         return _refusal(error)
 
-    @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> Response:
-        return _refusal(ServerError("internal error", code="internal", got=type(error).__name__))
+    @app.exception_handler(HTTPException)
+    async def elsewhere(_: Request, error: HTTPException) -> Response:
+        known = "an endpoint and method of docs/protocol.md"
+        return _refusal(ServerError("no such endpoint", code="not_found", expected=known))
+
+    app.add_middleware(Contained)
 
     @app.get("/v1/health")
     async def health() -> dict[str, str]:
@@ -158,6 +163,35 @@ def create_app(engine: Engine, info: ModelInfo, settings: Settings) -> FastAPI:
     return app
 
 
+class Contained:
+    """Answers an unforeseen error with its type alone.
+
+    Outermost but for the framework's own handler, which would raise it again for the log; an
+    exception's text could quote what it was given.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            if not begun:
+                kind = type(error).__name__
+                refusal = _refusal(ServerError("internal error", code="internal", got=kind))
+                await refusal(scope, receive, send)
+
+
 async def _lines(job: Job) -> AsyncIterator[bytes]:
     last, quiet = None, 0.0
     while True:
@@ -165,7 +199,7 @@ async def _lines(job: Job) -> AsyncIterator[bytes]:
         if now != last or quiet >= _HEARTBEAT_SECONDS:
             yield msgspec.json.encode(now) + b"\n"
             last, quiet = now, 0.0
-        if job.over:
+        if now.state in OVER:  # of the line that was sent: the job may have ended since
             return
         await asyncio.sleep(_PULSE_SECONDS)
         quiet += _PULSE_SECONDS

@@ -1,7 +1,7 @@
 """Jobs: queued, run one after the other on one worker thread, kept until fetched or expired.
 
-Protects: nothing of a job is written anywhere; a finished answer is dropped when fetched or
-expired; a cancelled or failed job drops its prompts at once.
+Protects: nothing of a job is written anywhere; a finished answer waits for a retry until it
+expires, and is dropped then; a job drops its prompts as soon as it has ended, however it ended.
 Does not protect: the process's own memory from its operator.
 """
 
@@ -18,6 +18,9 @@ from obclip.protocol.messages import GenerateRequest, Progress
 
 #: Runs a request; reports (steps done, steps in all); returns the encoded answer.
 Work = Callable[[GenerateRequest, Callable[[int, int], None]], bytes]
+
+
+OVER = frozenset({"done", "failed", "cancelled"})
 
 
 class Cancelled(Exception):  # noqa: N818 a wish, not a fault  # noqa: N818 a wish, not a fault
@@ -44,7 +47,7 @@ class Job:
 
     @property
     def over(self) -> bool:
-        return self.state in ("done", "failed", "cancelled")
+        return self.state in OVER
 
 
 class Jobs:
@@ -117,32 +120,41 @@ class Jobs:
                     if job.state == "queued":
                         job.state = "running"
                         return job
-                self._lock.wait()
+                self._lock.wait(timeout=max(0.05, self._keep))
+                self._expire()
         return None
 
     def _loop(self) -> None:
-        while (job := self._next()) is not None:
-            request = job.request
-            if request is None:
-                continue
+        while self._step():
+            pass
 
-            def step(done: int, total: int, job: Job = job) -> None:
-                if job.cancel or self._stop:
-                    raise Cancelled
-                job.step, job.steps = done, total
-                job.changed.set()
+    def _step(self) -> bool:
+        """Runs one job; its own frame, so that no prompt outlives the run in a local variable."""
+        job = self._next()
+        if job is None:
+            return False
+        request = job.request
+        if request is None:
+            return True
 
-            try:
-                job.answer = self._work(request, step)
-                self._end(job, "done")
-            except Cancelled:
-                self._end(job, "cancelled")
-            except ObclipError as error:
-                job.error = error
-                self._end(job, "failed")
-            except Exception as error:  # a model may fail in any way; the worker must live on
-                # the type alone: an exception's text could quote what it was given
-                job.error = ServerError(
-                    "the engine failed", code="engine_failed", got=type(error).__name__
-                )
-                self._end(job, "failed")
+        def step(done: int, total: int) -> None:
+            if job.cancel or self._stop:
+                raise Cancelled
+            job.step, job.steps = done, total
+            job.changed.set()
+
+        try:
+            job.answer = self._work(request, step)
+            self._end(job, "done")
+        except Cancelled:
+            self._end(job, "cancelled")
+        except ObclipError as error:
+            job.error = error.with_traceback(None)  # a traceback holds frames that hold prompts
+            self._end(job, "failed")
+        except Exception as error:  # a model may fail in any way; the worker must live on
+            # the type alone: an exception's text could quote what it was given
+            job.error = ServerError(
+                "the engine failed", code="engine_failed", got=type(error).__name__
+            )
+            self._end(job, "failed")
+        return True

@@ -1,0 +1,215 @@
+"""Age words and the nouns that change with them become pieces.
+
+Protects: "a girl", "a young woman" and "an elderly woman" are taken apart in the same way. Which
+nouns and age words belong together is read from positions. Does not protect: vague words ("ripe").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from obclip.privacy import ages
+from obclip.privacy.draft import Part
+from obclip.privacy.lexicon import CHILD
+from obclip.privacy.normalise import refuse
+from obclip.privacy.persons import gender_part
+
+if TYPE_CHECKING:
+    from obclip.privacy.analyse import Analyser
+
+
+def claim_age_words(a: Analyser) -> None:
+    """Adjectives of age and ages in figures, with the noun they belong to."""
+    by_noun: dict[int, list[int]] = {}
+    for i, unit in enumerate(a.units):
+        if unit.figure is None and _decade(a, i):
+            continue
+        if unit.figure is not None:
+            head = _figure_head(a, i)
+            if head == -2:
+                unit.unmask()
+                continue
+        elif unit.row is not None and unit.row.kind == "age":
+            head = a.judge.head(i)
+            if head < 0:
+                _solo_age(a, i)
+                continue
+        elif (head := adjunct(a, i)) >= 0:
+            pass
+        else:
+            continue
+        row = a.units[head].row if head >= 0 else None
+        if row is not None and row.kind == "fam" and adjunct(a, head) < 0:
+            by_noun.setdefault(head, []).append(i)
+        else:
+            _neutral_age(a, i)
+    for noun, words in by_noun.items():
+        _link(a, noun, words)
+
+
+def _decade(a: Analyser, i: int) -> bool:
+    """As in "in her 30s", "in his late forties"."""
+    found = ages.decade(a.units[i].low)
+    if found is None:
+        return False
+    j = i - 1
+    while j > 0 and a.units[j].low in ("early", "mid", "late", "-"):
+        j -= 1
+    owner = a.units[j]
+    if j < 1 or a.units[j - 1].low != "in" or not (owner.key == "her*" or owner.low == "their"):
+        return False
+    a.units[i].unmask()
+    a.units[i].key = "~decade"
+    a.put(i, "decade", found[0], [a.claim("age", found[1], i, ages.AGES)])
+    return True
+
+
+def adjunct(a: Analyser, i: int) -> int:
+    """As in "child actor": the person noun that a child's noun stands before, or -1."""
+    unit = a.units[i]
+    if (
+        unit.row is None
+        or unit.row.name not in ("person.sg", "adult.sg")
+        or unit.values[0] != CHILD
+    ):
+        return -1
+    j = i + 1
+    while j < len(a.units) and a.judge.adjectival(j) and not a.judge.is_person(j):
+        j += 1
+    if j >= len(a.units) or not a.judge.is_person(j):
+        return -1
+    row = a.units[j].row
+    return j if row is None or row.kind in ("noun", "any", "name") else -1
+
+
+def _figure_head(a: Analyser, i: int) -> int:
+    """The noun of an age in figures: after it, or shortly before it; -1 none, -2 not a person."""
+    if not 0 < a.units[i].figure[2] <= 120:  # type: ignore[index]
+        return -2
+    closed = i + 1 < len(a.units) and a.units[i + 1].low == ")"
+    head = a.judge.head(i + closed)
+    if head >= 0:
+        return head
+    if not a.judge.ends(i + 1) and a.units[i + 1].low in a.judge.things:
+        return -2
+    for j in range(i - 1, max(-1, i - 7), -1):
+        if a.units[j].low in a.judge.classes["clause"]:
+            break
+        if a.judge.is_person(j):
+            return j
+    return -1
+
+
+def _solo_age(a: Analyser, i: int) -> None:
+    unit = a.units[i]
+    found = ages.decode(unit.values[0], "solo")
+    if (
+        found is not None
+        and not a.judge.alone(i)
+        and not (found[0] == "elderly" and _some_noun(a, i + 1))
+    ):
+        found = None
+    if found is None:
+        unit.unmask()
+        return
+    style, age = found
+    a.put(i, "age", style, [a.claim("age", age, i, ages.AGES)], ("solo",))
+
+
+def _some_noun(a: Analyser, i: int) -> bool:
+    """Whether a clear word follows that is no known object: "a young ork" may be a person."""
+    return not a.judge.ends(i) and a.units[i].row is None and a.units[i].low not in a.judge.things
+
+
+def _neutral_age(a: Analyser, i: int) -> None:
+    unit = a.units[i]
+    if unit.figure is not None:
+        before, after, years = unit.figure
+        age = ages.bucket(years)
+        a.put(i, "figure", "", [a.claim("age", age, i, ages.AGES)], (before, after, "woman"))
+        return
+    word = unit.low if unit.row is not None and unit.row.kind == "fam" else unit.values[0]
+    comma = i + 1 < len(a.units) and a.units[i + 1].low in (",", "and", "or")
+    place = "solo" if comma else "neutral"  # "a childlike, bald king", "a child king"
+    found = ages.decode(word, place)
+    if found is None:
+        unit.unmask()
+        return
+    a.put(i, "age", found[0], [a.claim("age", found[1], i, ages.AGES)], (place,))
+
+
+def _link(a: Analyser, noun: int, words: list[int]) -> None:
+    """One noun and its age words: the nearest is linked, the others stand for themselves."""
+    unit = a.units[noun]
+    form = unit.values[-1]
+    nearest = min(words, key=lambda i: abs(noun - i))
+    for i in words:
+        if i != nearest:
+            if a.units[i].figure is None and a.units[i].values[0] in (
+                "little",
+                "small",
+                "younger",
+                "older",
+            ):
+                a.units[i].unmask()
+            else:
+                _neutral_age(a, i)
+    other = a.units[nearest]
+    if other.figure is not None:
+        before, after, years = other.figure
+        found = ages.figure(years, form)
+        if found is None:
+            raise refuse(
+                "contradiction", f"{other.text!r} and {unit.text!r} say two ages", other.text
+            )
+        part = a.claim("age", found[1], nearest, ages.AGES)
+        a.put(nearest, "figure", "", [part], (before, after, found[0]))
+        claim_aged_noun(a, noun, part, ("figure", found[0]))
+        return
+    word = other.values[0] if other.row is not None and other.row.kind == "age" else other.low
+    near = nearest == noun - 1
+    decoded = ages.decode(word, "near" if near else "far", form)
+    if decoded is None:
+        if word in ("little", "small", "younger", "older"):
+            other.unmask()
+            return
+        raise refuse("contradiction", f"{other.text!r} and {unit.text!r} say two ages", other.text)
+    style, age = decoded
+    part = a.claim("age", age, noun if near else nearest, ages.AGES, a.age_of.get(a.canon(noun)))
+    if near:
+        a.swallowed[nearest] = noun
+        claim_aged_noun(a, noun, part, ("near", style))
+    else:
+        a.put(nearest, "age", style, [part], ("far",))
+        claim_aged_noun(a, noun, part, ("far", style))
+
+
+def claim_age_nouns(a: Analyser) -> None:
+    """As in "baby girl", "teenage boy": an age noun right before a noun that changes with age."""
+    for i, unit in enumerate(a.units[:-1]):
+        row, after = unit.row, a.units[i + 1].row
+        if row is None or after is None or after.kind != "fam" or i + 1 in a.parts:
+            continue
+        if row.attributes != ("age",) or row.kind not in ("noun", "any"):
+            continue
+        if (unit.values[0] == CHILD) != (a.units[i + 1].values[-1] == CHILD):
+            raise refuse(
+                "contradiction",
+                f"{unit.text!r} and {a.units[i + 1].text!r} say two ages",
+                unit.text,
+            )
+        if i in a.parts:
+            part = a.parts[i][0]
+        else:
+            part = a.claim("age", unit.values[0], i, a.space(row, 0))
+            a.put(i, "row", row.name, [part], (), row.plural)
+        claim_aged_noun(a, i + 1, part, ("far", "elderly"))
+
+
+def claim_aged_noun(a: Analyser, i: int, age: Part, detail: tuple[str, str]) -> None:
+    """A noun with a child's form, whose age part is known."""
+    row = a.row(i)
+    parts = gender_part(a, i, row)
+    if age[1] is not None:
+        a.age_of.setdefault(a.canon(i), age[1])
+    a.put(i, "noun", row.name, [*parts, age], detail, row.plural)

@@ -1,0 +1,63 @@
+"""Pronouns become pieces, tied to the persons before them by position.
+
+Protects: a pronoun never gives away what its noun hides, and never follows a noun because their
+genders agree. Does not protect: they and it, which stay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from obclip.privacy import pronouns
+from obclip.privacy.draft import Draft
+from obclip.privacy.guards import credited_from
+from obclip.privacy.normalise import refuse
+from obclip.privacy.persons import one_person
+
+if TYPE_CHECKING:
+    from obclip.privacy.analyse import Analyser
+
+
+def claim_pronouns(a: Analyser) -> None:
+    topic = pronouns.Topic()
+    chains: dict[object, Draft] = {}
+    previous = -2
+    for i, unit in enumerate(a.units):
+        row = unit.row
+        if unit.low in a.judge.classes["clause"]:
+            topic.end_sentence()
+        elif row is not None and row.kind == "pronoun":
+            _pronoun(a, i, topic, chains)
+        elif one_person(a, i):
+            if previous < i - 1:
+                topic.person(a.canon(i))
+            elif i in a.gender_of:  # "knight woman", "IT woman": one person
+                a.gender_of.setdefault(previous, a.gender_of[i])
+            previous = i
+        elif a.units[i].low in a.judge.classes["credit"] and i >= credited_from(a.units):
+            break
+
+
+def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Draft]) -> None:
+    unit = a.units[i]
+    case = pronouns.case_of(a.judge, i)
+    if (case == pronouns.POSSESSIVE and unit.low in ("her", "him")) or (
+        case == pronouns.OBJECT and unit.low == "his"
+    ):
+        case = ""
+    value = pronouns.gender_of(unit.low, case) if case else None
+    if value is None:
+        raise refuse(
+            "pronoun_case",
+            f"the case of {unit.text!r} cannot be told from the words around it",
+            unit.text,
+        )
+    chain = topic.pronoun(case)
+    if i > 1 and a.units[i - 1].low in ("and", "or") and a.units[i - 2].key == unit.key:
+        chain = ("paired", i)
+    given = a.gender_of.get(chain) if isinstance(chain, int) else None
+    shared = given if isinstance(given, Draft) else chains.get(chain)
+    part = a.claim("gender", value, i, pronouns.GENDERS, shared)
+    if part[1] is not None:
+        chains.setdefault(chain, part[1])
+    a.put(i, "pronoun", case, [part])

@@ -1,0 +1,138 @@
+"""Adjectives, nouns and emoji of persons become pieces.
+
+Protects: every word of the table that speaks of a person gets its slots, shared with whatever must
+change with it. Does not protect: words that the masked text shows to be about things.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from obclip.privacy import ages
+from obclip.privacy.agewords import claim_aged_noun
+from obclip.privacy.draft import Draft
+from obclip.privacy.emoji import spaces
+from obclip.privacy.judge import GENDER_HEADS
+from obclip.privacy.lexicon import ADULT, CHILD
+from obclip.privacy.persons import gender_part, gendered, one_person
+
+if TYPE_CHECKING:
+    from obclip.privacy.analyse import Analyser
+
+
+def add_always_on(a: Analyser) -> None:
+    """A person noun without a gender carries one, "unspecified" being a value."""
+    if "gender" not in a.settings.always_on:
+        return
+    for i, unit in enumerate(a.units):
+        if (
+            unit.row is not None
+            or not one_person(a, i)
+            or (i + 1 < len(a.units) and one_person(a, i + 1))
+        ):
+            continue
+        before = a.units[i - 1] if i else unit
+        own = "unspecified"
+        if i and before.key == "female.sg":
+            own = before.values[0]
+            a.swallowed[i - 1] = i
+            a.drafts = [d for d in a.drafts if all(d is not p[1] for p in a.parts.get(i - 1, []))]
+            a.parts.pop(i - 1, None)
+            a.pieces.pop(i - 1, None)
+        elif i in a.gender_of or (i and one_person(a, i - 1)):
+            continue
+        a.gender_of.pop(i, None)
+        genders = ("woman", "man", "non-binary") if a.settings.third_gender else ("woman", "man")
+        draft = Draft("gender", own, i, ("unspecified", *genders))
+        a.drafts.append(draft)
+        a.put(i, "zero", unit.low if unit.text.islower() else unit.text, [("gender", draft, own)])
+
+
+def claim_adjectives(a: Analyser) -> None:
+    """Unmask adjectives that do not speak of a person."""
+    judge = a.judge
+    dropped = []
+    for i, unit in enumerate(a.units):
+        row = unit.row
+        if row is None or row.kind != "adj":
+            continue
+        if judge.head(i) < 0 and not judge.alone(i):
+            dropped.append(i)
+    for i in dropped:
+        a.units[i].unmask()
+    for i, unit in enumerate(a.units):
+        row = unit.row
+        if row is None or row.kind not in ("adj", "any", "name", "noun"):
+            continue
+        if row.name == "heritage.sg" and gendered(a, judge.head(i)):
+            continue  # see _agreeing
+        if row.kind in ("adj", "any"):
+            parts = [
+                a.claim(name, v, i, a.space(row, n))
+                for n, (name, v) in enumerate(zip(row.attributes, unit.values, strict=True))
+            ]
+            a.put(i, "row", row.name, parts, (), row.plural)
+            for name, draft, v in parts:
+                if name == "gender":
+                    head = i if unit.key in GENDER_HEADS and not _directly(a, i) else judge.head(i)
+                    if head >= 0:
+                        a.gender_of.setdefault(head, draft if draft is not None else v)
+
+
+def _directly(a: Analyser, i: int) -> bool:
+    """Whether a person noun follows (female warrior), so that the word is its adjective."""
+    return a.judge.head(i) >= 0
+
+
+def claim_agreeing(a: Analyser) -> None:
+    for i, unit in enumerate(a.units):
+        if unit.key != "heritage.sg" or i in a.parts:
+            continue
+        noun = a.judge.head(i)
+        (gender,) = gender_part(a, noun, a.row(noun))
+        values = a.protected["ethnicity"].values if "ethnicity" in a.protected else ()
+        ethnicity = a.claim("ethnicity", unit.values[0], i, values)
+        a.put(i, "agree", "heritage.sg", [gender, ethnicity])
+
+
+def claim_nouns(a: Analyser) -> None:
+    """Everything else in a row. Beside "Buddhist", a monk's own faith is kept as it is."""
+    faiths = {
+        a.judge.head(i)
+        for i, unit in enumerate(a.units)
+        if unit.row is not None and unit.row.kind == "adj" and unit.row.attributes == ("religion",)
+    }
+    for i, unit in enumerate(a.units):
+        row = unit.row
+        if row is None or i in a.parts or i in a.swallowed or unit.figure is not None:
+            continue
+        if row.kind == "fam":
+            if unit.values[-1] == CHILD:
+                known = a.age_of.get(a.canon(i))
+                claim_aged_noun(
+                    a, i, a.claim("age", CHILD, i, ages.AGES, known), ("near", "elderly")
+                )
+            elif row.attributes:
+                a.put(i, "bare", row.name, gender_part(a, i, row), (ADULT,), row.plural)
+        elif row.kind in ("noun", "name"):
+            parts = []
+            for n, (attribute, value) in enumerate(zip(row.attributes, unit.values, strict=True)):
+                if attribute == "gender":
+                    parts += gender_part(a, i, row)
+                elif attribute == "religion" and i in faiths:
+                    parts.append((attribute, None, value))
+                else:
+                    parts.append(a.claim(attribute, value, i, a.space(row, n)))
+            a.put(i, "row", row.name, parts, (), row.plural)
+
+
+def claim_emoji(a: Analyser) -> None:
+    for i, unit in enumerate(a.units):
+        if unit.emoji is not None:
+            shape, said = unit.emoji
+            room = spaces(shape)
+            names = tuple(name for name, _ in said)
+            parts = [a.claim(name, v, i, room[name]) for name, v in said]
+            a.put(i, "emoji", shape, parts, names)
+            if names[0] == "gender":
+                a.gender_of[i] = parts[0][1] or parts[0][2]

@@ -1,0 +1,130 @@
+"""The training recipe runs, resumes, and never sees what is held out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+
+from obclip.diffusion.compatibility import problems, read_facts
+from obclip.diffusion.pairs import Source
+from training.mini import (
+    autoencoder,
+    captions,
+    catalogue,
+    denoiser,
+    distill,
+    export,
+    latents,
+    render,
+    text,
+    tokenizer,
+)
+
+_UNICODE = {
+    "🧑": "person", "👩": "woman", "👨": "man", "🧒": "child", "👧": "girl", "👦": "boy",
+    "🧑‍⚖️": "judge", "👩‍⚖️": "woman judge", "👨‍⚖️": "man judge",
+}  # fmt: skip
+
+
+def _drawing(name: str, style: str) -> dict[str, str]:
+    shade = sum(map(ord, name + style)) % 255
+    return {"body": f'<circle cx="8" cy="8" r="6" fill="rgb({shade},90,{255 - shade})"/>'}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Icon packages in the registry's format, with a few drawings of our own."""
+    folder = tmp_path_factory.mktemp("mini")
+    packages = folder / "packages"
+    (packages / "unicode-emoji-json").mkdir(parents=True)
+    (packages / "unicode-emoji-json" / "data-by-emoji.json").write_text(
+        json.dumps({emoji: {"name": name} for emoji, name in _UNICODE.items()})
+    )
+    for style, package in catalogue.STYLES.items():
+        target = packages / package.rsplit("/", 1)[-1]
+        target.mkdir()
+        icons, chars = {}, {}
+        for emoji, name in _UNICODE.items():
+            for tone in ("", "\U0001f3fb", "\U0001f3ff"):
+                icon = f"{name}{ord(tone) if tone else ''}".replace(" ", "-")
+                icons[icon] = _drawing(icon, style)
+                chars["-".join(f"{ord(c):x}" for c in emoji[0] + tone + emoji[1:])] = icon
+        (target / "icons.json").write_text(json.dumps({"icons": icons, "width": 16, "height": 16}))
+        (target / "chars.json").write_text(json.dumps(chars))
+    return folder
+
+
+def test_labels_come_from_unicode_names(work: Path) -> None:
+    items = list(catalogue.load(work / "packages"))
+    assert len(items) == 3 * 9 * 3
+    judges = {(i.gender, i.tone) for i in items if i.concept == "judge" and i.style == "noto"}
+    assert ("woman", "dark") in judges
+    assert ("man", "yellow") in judges
+    assert {i.age for i in items if i.concept == "child"} == {"child"}
+
+
+def test_a_tenth_of_the_combinations_is_held_out_in_every_style() -> None:
+    keys = [
+        f"{c.key}|{g}|{t}"
+        for c in catalogue.CONCEPTS
+        for g in catalogue.GENDERS
+        for t in catalogue.TONES
+    ]
+    share = sum(map(catalogue.held_out, keys)) / len(keys)
+    assert 0.07 < share < 0.13
+
+
+def test_captions_name_what_the_picture_shows() -> None:
+    rng = Random(0)
+    for _ in range(200):
+        text = captions.caption("noto", "judge", "woman", "adult", "dark", "teal", rng, complete=True)
+        assert "judge" in text and "dark" in text and "teal" in text and "noto" in text
+        assert any(word in text for word in ("woman", "lady", "female"))
+    assert captions.caption("noto", "judge", "man", "adult", "dark", "red", Random(4)) == (
+        captions.caption("noto", "judge", "man", "adult", "dark", "red", Random(4))
+    )
+
+
+def test_the_whole_recipe_runs_and_resumes(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (denoiser, distill):
+        monkeypatch.setattr(module, "BATCH", 4)
+        monkeypatch.setattr(module, "CLOUD_WIDTHS", (32, 64, 64))
+    monkeypatch.setattr(distill, "DEVICE_WIDTHS", (32, 32, 32))
+    items = render.render_all(work / "packages", work)
+    tokenizer.train(items, work / "tokenizer", captions=200)
+    autoencoder.train(work, items, minutes=0.01)
+    text.train(work, items, minutes=0.01)
+    coder = autoencoder.load(work)
+    cache = latents.encode(work, coder, items, 2)
+    assert cache.shape == (len(items), 2, autoencoder.LATENT_CHANNELS, 16, 16)
+    denoiser.train(work, items, cache, minutes=0.01)
+    first = torch.load(work / "cloud.pt", weights_only=True)
+    denoiser.train(work, items, cache, minutes=first["trained"] / 60 + 0.01)
+    second = torch.load(work / "cloud.pt", weights_only=True)
+    assert 0 < first["step"] < second["step"]
+    assert "resumed" in capsys.readouterr().out
+    distill.train(work, items, cache, minutes=0.01)
+    target = work / "pair"
+    export.export(work, items, cache, target)
+    cloud, device = (read_facts(Source(str(target / p))) for p in ("cloud", "device"))
+    assert problems(cloud, device) == ()
+    assert cloud.latent_channels == autoencoder.LATENT_CHANNELS
+
+
+def test_training_never_draws_a_held_out_item(work: Path) -> None:
+    items = list(catalogue.load(work / "packages"))
+    assert any(item.held_out for item in items)
+    if not (work / "tokenizer").exists():
+        tokenizer.train(items, work / "tokenizer", captions=50)
+    fake = np.zeros((len(items), 1, 8, 16, 16), np.float16)
+    fake[:, :, 0] = 1
+    data = denoiser.Examples(items, fake, work / "tokenizer", 0)
+    assert not any(items[i].held_out for i in data.keep)
+    assert len(data.keep) == sum(not item.held_out for item in items)
