@@ -250,3 +250,11 @@ def test_seeds_repeat_a_picture(cloud: str, public: Public, expansion: Expansion
         for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_a_closed_connection_holds_no_socket(cloud: str) -> None:
+    connection = Connection(cloud)
+    connection.info()
+    connection.close()
+    assert connection.is_closed
+    assert connection._client.is_closed

@@ -33,8 +33,8 @@ def test_a_request_survives_the_wire() -> None:
 def test_what_the_device_builds_is_what_the_cloud_reads() -> None:
     found = expand("a photo of a woman doctor", PrivacySettings(), "a young woman")
     public = PublicParameters(
-        model="m", plan="exact", steps=8, split=3, guidance=2, scheduler="ddim", height=64, width=64,
-        images=2,
+        model="m", plan="exact", steps=8, split=3, guidance=2, scheduler="ddim", height=64,
+        width=64, images=2,
     )  # fmt: skip
     data = build_request(found.candidates, public, 2**63 - 1)
     read = decode_request(data)

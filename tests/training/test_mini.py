@@ -82,7 +82,9 @@ def test_a_tenth_of_the_combinations_is_held_out_in_every_style() -> None:
 def test_captions_name_what_the_picture_shows() -> None:
     rng = Random(0)
     for _ in range(200):
-        text = captions.caption("noto", "judge", "woman", "adult", "dark", "teal", rng, complete=True)
+        text = captions.caption(
+            "noto", "judge", "woman", "adult", "dark", "teal", rng, complete=True
+        )
         assert "judge" in text and "dark" in text and "teal" in text and "noto" in text
         assert any(word in text for word in ("woman", "lady", "female"))
     assert captions.caption("noto", "judge", "man", "adult", "dark", "red", Random(4)) == (

@@ -15,7 +15,9 @@ BACKGROUNDS_EACH = 4
 
 @click.command()
 @click.argument("stage", type=click.Choice(["all", *STAGES]))
-@click.option("--work", type=click.Path(path_type=Path), default=Path("build/mini"), show_default=True)
+@click.option(
+    "--work", type=click.Path(path_type=Path), default=Path("build/mini"), show_default=True
+)
 @click.option("--autoencoder-minutes", default=30.0, show_default=True)
 @click.option("--text-minutes", default=4.0, show_default=True)
 @click.option("--cloud-minutes", default=180.0, show_default=True)

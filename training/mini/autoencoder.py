@@ -99,7 +99,11 @@ def train(work: Path, items: list[Item], *, minutes: float, seed: int = 0) -> Au
     average = 0.0
     while not state.finished:
         share = state.share
-        rate = 1e-3 * min(1.0, (state.step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        rate = (
+            1e-3
+            * min(1.0, (state.step + 1) / 100)
+            * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
         x = data.batch(16, 64) if share < 0.85 else data.batch(4, SIZE)

@@ -85,9 +85,7 @@ def _role_noun(c: Concept, gender: str, rng: Random) -> str:
     return rng.choice(forms)
 
 
-def subject(
-    concept_key: str, gender: str, age: str, tone: str | None, rng: Random
-) -> str:
+def subject(concept_key: str, gender: str, age: str, tone: str | None, rng: Random) -> str:
     """The person with its attributes; ``tone=None`` leaves the skin tone out."""
     c = concept(concept_key)
     noun = _role_noun(c, gender, rng) if c.kind == "role" else rng.choice(_NOUNS[age][gender])
@@ -100,12 +98,16 @@ def subject(
         if form < 2:
             before = f"{word}-skinned "
         else:
-            after = (f" with {word} skin", f", {word} skin tone", f" with {article(word)} skin tone")[form - 2]
+            after = (
+                f" with {word} skin",
+                f", {word} skin tone",
+                f" with {article(word)} skin tone",
+            )[form - 2]
     phrase = article(before + noun)
     if c.kind != "trait":
         return phrase + after
     trait = rng.choice(c.words)
-    if trait in ("bald", "beard") or trait.endswith(" hair") and not trait.startswith("with"):
+    if trait in ("bald", "beard") or (trait.endswith(" hair") and not trait.startswith("with")):
         trait = f", {trait}"
     else:
         trait = f" {trait}"
@@ -187,7 +189,9 @@ def caption_and_said(
         elif form == 1:
             parts.insert(0, f"{style} emoji")
         else:
-            parts[0] = (article(f"{style} emoji"), f"{style} style picture")[form - 2] + f" of {parts[0]}"
+            parts[0] = (article(f"{style} emoji"), f"{style} style picture")[
+                form - 2
+            ] + f" of {parts[0]}"
     elif rng.random() < 0.4:
         parts[0] = rng.choice(("a portrait of ", "an emoji of ", "a picture of ")) + parts[0]
     said = Said(

@@ -48,9 +48,7 @@ def _role(name: str, *words: str) -> Concept:
 
 
 def _trait(key: str, name: str, *words: str) -> Concept:
-    return Concept(
-        key, "trait", words, (f"person {name}", f"woman {name}", f"man {name}")
-    )
+    return Concept(key, "trait", words, (f"person {name}", f"woman {name}", f"man {name}"))
 
 
 CONCEPTS: tuple[Concept, ...] = (

@@ -140,7 +140,9 @@ def noised(
     )
 
 
-def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 0) -> None:
+def train(
+    work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 0
+) -> None:
     """Trains for ``minutes`` of wall clock in all; writes ``work/cloud.pt`` (resumable).
 
     ``work/cloud.constant.pt`` keeps the state at the end of the constant rate, from where a
@@ -152,7 +154,9 @@ def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minute
     net = unet(CLOUD_WIDTHS, latents.shape[2])
     ema = Ema([net])
     parameters = list(net.parameters())
-    optimiser = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    optimiser = torch.optim.AdamW(
+        parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
     clock = checkpoint.Clock(work / "cloud.pt", minutes * 60)
     clock.resume({"unet": net, "ema": ema, "optimiser": optimiser})
     data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)

@@ -53,7 +53,9 @@ def averaged_device(work: Path, channels: int) -> UNet2DConditionModel:
     return net.eval().requires_grad_(False)
 
 
-def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 1) -> None:
+def train(
+    work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 1
+) -> None:
     """Distils for ``minutes`` of wall clock in all; writes ``work/device.pt`` (resumable)."""
     torch.manual_seed(seed)
     data = Examples(items, latents, work / "tokenizer", seed)
@@ -61,7 +63,9 @@ def train(work: Path, items: list[Item], latents: NDArray[np.float16], *, minute
     net = unet(DEVICE_WIDTHS, latents.shape[2])
     ema = Ema([net])
     parameters = list(net.parameters())
-    optimiser = torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    optimiser = torch.optim.AdamW(
+        parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
     clock = checkpoint.Clock(work / "device.pt", minutes * 60)
     clock.resume({"unet": net, "ema": ema, "optimiser": optimiser})
     data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)

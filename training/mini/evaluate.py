@@ -49,9 +49,7 @@ def questions(items: list[Item], count: int, seed: int) -> list[Question]:
     out = []
     for index in rng.sample(held, min(count, len(held))):
         i, background = items[index], rng.choice(list(BACKGROUNDS))
-        text = caption(
-            i.style, i.concept, i.gender, i.age, i.tone, background, rng, complete=True
-        )
+        text = caption(i.style, i.concept, i.gender, i.age, i.tone, background, rng, complete=True)
         out.append(Question(index, background, text, rng.randrange(2**31)))
     return out
 
@@ -83,7 +81,12 @@ class Nearest:
 
 
 def draw(
-    method: str, asked: list[Question], cloud: Device, device: Device, sampling: Sampling, split: int
+    method: str,
+    asked: list[Question],
+    cloud: Device,
+    device: Device,
+    sampling: Sampling,
+    split: int,
 ) -> list[Image.Image]:
     """Pictures of all questions, batched; cloud-only, hybrid or device-only."""
     out: list[Image.Image] = []
@@ -100,9 +103,10 @@ def draw(
         upto = {"cloud-only": sampling.steps, "hybrid": split, "device-only": 0}[method]
         with torch.inference_mode():
             if upto:
+                solver = make_scheduler(sampling.scheduler, parts.scheduler_config, sampling.steps)
                 z = run(
-                    cloud.denoiser, make_scheduler(sampling.scheduler, parts.scheduler_config, sampling.steps),
-                    z, *_both(cloud, texts, sampling), guidance=sampling.guidance, start=0, stop=upto,
+                    cloud.denoiser, solver, z, *_both(cloud, texts, sampling),
+                    guidance=sampling.guidance, start=0, stop=upto,
                 )  # fmt: skip
             out += (
                 decode(parts, z)
@@ -122,12 +126,22 @@ def _both(model: Device, texts: list[str], s: Sampling) -> tuple[Conditioning, C
 def hand_over(cloud: Device, device: Device, asked: list[Question], s: Sampling, split: int) -> str:
     """First-order restart against a solver that keeps its history over the hand-over."""
     texts = [q.prompt for q in asked]
-    noise = torch.cat([initial_noise(q.seed, 1, cloud.parts.latent_channels, s.height, s.width, 8) for q in asked])
+    noise = torch.cat(
+        [initial_noise(q.seed, 1, cloud.parts.latent_channels, s.height, s.width, 8) for q in asked]
+    )
     with torch.inference_mode():
         kept = make_scheduler("dpm++", cloud.parts.scheduler_config, s.steps)
-        z = run(cloud.denoiser, kept, noise, *_both(cloud, texts, s), guidance=s.guidance, start=0, stop=split)
+        z = run(
+            cloud.denoiser,
+            kept,
+            noise,
+            *_both(cloud, texts, s),
+            guidance=s.guidance,
+            start=0,
+            stop=split,
+        )
         restarted = device.finish_latents(z, texts, [], s, split)
-        # the same scheduler object goes on: its list of past predictions crosses the hand-over
+        # the same scheduler object goes on: its past predictions cross the hand-over
         both = Conditioning.join(*reversed(_both(device, texts, s)))
         sent = z
         for step in range(split, s.steps):
@@ -141,6 +155,11 @@ def hand_over(cloud: Device, device: Device, asked: list[Question], s: Sampling,
     return f"mean squared difference of pictures in [-1, 1]: {float(mse):.2e}"
 
 
+def _share_equal(name: str, found: list[Item], wanted: list[Item]) -> float:
+    pairs = zip(found, wanted, strict=True)
+    return float(np.mean([getattr(a, name) == getattr(b, name) for a, b in pairs]))
+
+
 @click.command()
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/mini"))
 @click.option("--pair", type=click.Path(path_type=Path), default=TARGET)
@@ -150,7 +169,16 @@ def hand_over(cloud: Device, device: Device, asked: list[Question], s: Sampling,
 @click.option("--guidance", default=2.5, show_default=True)
 @click.option("--scheduler", default="dpm++", show_default=True)
 @click.option("--sheet", default=64, show_default=True, help="Pictures of heldout.png.")
-def main(work: Path, pair: Path, out: Path, count: int, split: int, guidance: float, scheduler: str, sheet: int) -> None:
+def main(
+    work: Path,
+    pair: Path,
+    out: Path,
+    count: int,
+    split: int,
+    guidance: float,
+    scheduler: str,
+    sheet: int,
+) -> None:
     items = render.render_all(work / "packages", work)
     asked = questions(items, count, 1)
     cloud = Device(load(Source(str(pair / "cloud"))))
@@ -166,11 +194,14 @@ def main(work: Path, pair: Path, out: Path, count: int, split: int, guidance: fl
         found = [items[nearest.of(p, q.background)] for p, q in zip(pictures, asked, strict=True)]
         wanted = [items[q.item] for q in asked]
         scores = " ".join(
-            f"{name} {np.mean([getattr(a, name) == getattr(b, name) for a, b in zip(found, wanted, strict=True)]):.3f}"
+            f"{name} {_share_equal(name, found, wanted):.3f}"
             for name in ("style", "concept", "gender", "age", "tone")
         )
         click.echo(f"{method:12} n={len(asked)} {scores}  {seconds:.2f} s a picture")
-        rows = [np.concatenate([np.asarray(p) for p in pictures[i : i + 16]], 1) for i in range(0, sheet, 16)]
+        rows = [
+            np.concatenate([np.asarray(p) for p in pictures[i : i + 16]], 1)
+            for i in range(0, sheet, 16)
+        ]
         Image.fromarray(np.concatenate(rows, 0)).save(out / f"heldout-{method}.png")
     click.echo("hand-over, " + hand_over(cloud, device, asked[:32], sampling, split))
     (out / "heldout.txt").write_text("\n".join(q.prompt for q in asked[:sheet]) + "\n")

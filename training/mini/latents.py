@@ -26,7 +26,9 @@ def backgrounds_of(index: int, count: int) -> list[str]:
 
 
 @torch.inference_mode()
-def encode(work: Path, model: AutoencoderTiny, items: list[Item], count: int) -> NDArray[np.float16]:
+def encode(
+    work: Path, model: AutoencoderTiny, items: list[Item], count: int
+) -> NDArray[np.float16]:
     """``(items, count, channels, 16, 16)`` unscaled latents in fp16, cached in ``work``."""
     file = work / "latents.npy"
     if file.exists():

@@ -71,7 +71,9 @@ def tokens(words: CLIPTokenizer, texts: list[str]) -> Tensor:
     return ids
 
 
-def loss_of(reader: Reader, states: Tensor, ids: Tensor, end: int, labels: Tensor) -> tuple[Tensor, Tensor]:
+def loss_of(
+    reader: Reader, states: Tensor, ids: Tensor, end: int, labels: Tensor
+) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy over the heads, read at the first end token and at the paddings' mean.
 
     Returns it with the share of right answers of each head at the end token.
@@ -100,7 +102,9 @@ def train(work: Path, items: list[Item], *, minutes: float, seed: int = 2) -> No
     end = int(words.eos_token_id)
     text, reader = encoder(len(words), end), Reader()
     parameters = [*text.parameters(), *reader.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    optimiser = torch.optim.AdamW(
+        parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
     clock = checkpoint.Clock(work / "text.pt", minutes * 60)
     clock.resume({"text": text, "reader": reader, "optimiser": optimiser})
     rng = Random(seed + clock.step)

@@ -63,7 +63,13 @@ def train(items: list[Item], folder: Path, *, captions: int = 20_000, seed: int 
     bpe.train_from_iterator(corpus(), trainer)
     learnt = json.loads(bpe.to_str())["model"]
     merges = [tuple(m) for m in learnt["merges"]]
-    symbols = [*alphabet, *(a + "</w>" for a in alphabet), *("".join(m) for m in merges), START, END]
+    symbols = [
+        *alphabet,
+        *(a + "</w>" for a in alphabet),
+        *("".join(m) for m in merges),
+        START,
+        END,
+    ]
     vocab = {symbol: n for n, symbol in enumerate(dict.fromkeys(symbols))}
     tokenizer = CLIPTokenizer(
         vocab=vocab, merges=merges, unk_token=END, bos_token=START, eos_token=END, pad_token=END,

@@ -48,6 +48,7 @@ def command(
 ) -> None:  # fmt: skip
     """Draw PROMPT. The cloud sees a closed set of prompts and cannot tell which one is yours."""
     from obclip.client.output import check_target
+    from obclip.diffusion.pairs import find
 
     profile = profile_with(
         profile_file, protect=protect, strict=strict, server=server, pair=pair, steps=steps,
@@ -59,6 +60,8 @@ def command(
         )
     for file in (output, *([show_cloud] if show_cloud else [])):
         check_target(file)
+    profile.public.check(images)
+    find(profile.public.pair)
     if device_only:
         _draw_here(prompt, negative, profile, seed, images, output, quiet=quiet)
         return

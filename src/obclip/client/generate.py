@@ -28,7 +28,6 @@ from obclip.errors import PlanError, RequestError
 from obclip.privacy import CandidateSet, Expansion
 from obclip.privacy.request import PublicParameters, build_request
 from obclip.privacy.selection import Sealed, seal, select
-from obclip.protocol import limits
 from obclip.protocol.codec import Latents, decode_request
 from obclip.protocol.messages import ModelInfo
 
@@ -106,7 +105,7 @@ def generate(
         seed: of the one initial noise that all candidates share; the cloud sees it.
         images: pictures of the prompt; all travel in one request.
     """
-    check_public(public, images)
+    public.check(images)
     pair = find(public.pair)
     report = Report()
     with report.timed("start"):
@@ -131,7 +130,7 @@ def generate_on_device(
     on_stage: OnStage = _silent,
 ) -> LocalResult:
     """All steps on the device model. Opens no socket and needs no candidate set."""
-    check_public(public, images)
+    public.check(images)
     pair = find(public.pair)
     report = Report()
     with report.timed("start"):
@@ -145,26 +144,6 @@ def generate_on_device(
             lambda done, total: on_stage("device", done, total),
         )  # fmt: skip
     return LocalResult(pictures, report)
-
-
-def check_public(public: Public, images: int) -> None:
-    """Raises RequestError for numbers that no cloud would take, before any work is done."""
-    for name, value, low, high in (
-        ("steps", public.steps, 1, limits.MAX_STEPS),
-        ("split", public.split, 0, public.steps),
-        ("images", images, 1, limits.MAX_IMAGES),
-        ("side", public.side, limits.MIN_SIDE, limits.MAX_SIDE),
-        ("guidance", public.guidance, 0, limits.MAX_GUIDANCE),
-    ):
-        if value is not None and not low <= value <= high:
-            raise RequestError(
-                f"{name} out of range", code=f"bad_{name}", got=value, expected=f"{low} to {high}"
-            )
-    if public.scheduler not in SCHEDULERS:
-        raise RequestError(
-            "unknown scheduler", code="bad_scheduler", got=public.scheduler,
-            expected=" or ".join(SCHEDULERS),
-        )  # fmt: skip
 
 
 def parameters(public: Public, cloud: ModelInfo, images: int) -> PublicParameters:

@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from types import TracebackType
 
@@ -25,8 +26,10 @@ class LocalCloud:
             sys.executable, "-m", "obclip", "serve", "--pair", pair, "--port", "0",
             "--until-stdin-closes", "--threads", str(threads),
         ]  # fmt: skip
+        # a file, not a pipe: nobody reads along, and a full pipe would stop the child
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 closed in stop()
         self._process = subprocess.Popen(  # noqa: S603 our own program, no shell
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
             env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
         )  # fmt: skip
         self._address: str | None = None
@@ -61,8 +64,8 @@ class LocalCloud:
             if not line:
                 break
         self._process.kill()
-        said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines() \
-            if self._process.stderr else []  # fmt: skip
+        self._said.seek(0)
+        said = self._said.read().decode("utf-8", "replace").strip().splitlines()
         raise ServerError(
             "the local cloud did not start", code="local_cloud",
             got=said[-1][:300] if said else "no answer in time",
@@ -80,9 +83,9 @@ class LocalCloud:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._said.close()
 
     def __enter__(self) -> LocalCloud:
         return self

@@ -16,9 +16,10 @@ from typing import Any
 
 from platformdirs import user_config_path, user_data_path
 
-from obclip.errors import ProfileError
+from obclip.errors import ProfileError, RequestError
 from obclip.privacy import PrivacySettings
 from obclip.privacy.custom import load_custom
+from obclip.protocol import limits
 
 _PRIVACY_KEYS = ("protect", "always_on", "third_gender", "groups", "allow", "cap", "strict")
 
@@ -37,6 +38,21 @@ class Public:
     split: int = 10
     guidance: float | None = None
     side: int | None = None
+
+    def check(self, images: int = 1) -> None:
+        """Raises RequestError for numbers that no cloud would take, before any work is done."""
+        for name, value, low, high in (
+            ("steps", self.steps, 1, limits.MAX_STEPS),
+            ("split", self.split, 0, self.steps),
+            ("images", images, 1, limits.MAX_IMAGES),
+            ("size", self.side, limits.MIN_SIDE, limits.MAX_SIDE),
+            ("guidance", self.guidance, 0, limits.MAX_GUIDANCE),
+        ):
+            if value is not None and not low <= value <= high:
+                raise RequestError(
+                    f"{name} out of range", code=f"bad_{name}", got=value,
+                    expected=f"{low} to {high}",
+                )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
