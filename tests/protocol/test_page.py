@@ -42,7 +42,7 @@ def test_every_field_of_a_request_stands_on_the_page_in_order() -> None:
     "kind", [ServerInfo, ModelInfo, NoiseSchedule, Accepted, Progress, ErrorBody]
 )
 def test_every_message_stands_on_the_page(kind: Any) -> None:
-    (row,) = [r for r in ROWS if r[0] == f"`{kind.__name__}`"]
+    (row,) = [r for r in ROWS if r[0] == f"`{kind.__name__}`" and len(r) == 2 and "`" in r[1]]
     names = [f.name for f in msgspec.inspect.type_info(kind).fields]  # type: ignore[union-attr]
     assert [n for n in re.findall(r"`(\w+)`", row[1]) if not n[0].isupper()] == names
 

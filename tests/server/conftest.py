@@ -46,7 +46,7 @@ def held(tiny_pair: str, gate: Gate) -> Iterator[str]:
         yield address
 
 
-def until(condition: Any, seconds: float = 10.0) -> None:
+def until(condition: Any, seconds: float = 60.0) -> None:
     """Waits for something that another thread does."""
     end = time.monotonic() + seconds
     while not condition():

@@ -17,12 +17,12 @@ from tests.wire import FIELDS, MARKER, body
 
 
 def lines(address: str, job: str) -> list[Progress]:
-    text = httpx.get(f"{address}/v1/generations/{job}/progress", timeout=30).content
+    text = httpx.get(f"{address}/v1/generations/{job}/progress", timeout=60).content
     return [decode(line, Progress, 512) for line in text.splitlines()]
 
 
 def submit(address: str, data: bytes) -> httpx.Response:
-    return httpx.post(f"{address}/v1/generations", content=data, timeout=30)
+    return httpx.post(f"{address}/v1/generations", content=data, timeout=60)
 
 
 def test_it_is_alive(cloud: str) -> None:
@@ -74,7 +74,7 @@ def test_a_full_queue_says_when_to_come_back(held: str, tiny_pair: str) -> None:
 
 def test_progress_shows_every_state_in_order(held: str, gate: Gate, tiny_pair: str) -> None:
     job = submit(held, body(model=tiny_pair)).json()["id"]
-    with httpx.stream("GET", f"{held}/v1/generations/{job}/progress", timeout=30) as response:
+    with httpx.stream("GET", f"{held}/v1/generations/{job}/progress", timeout=60) as response:
         states = []
         for line in response.iter_lines():
             states.append(json.loads(line)["state"])
@@ -94,7 +94,7 @@ def test_a_cancelled_job_stops_and_is_gone(held: str, tiny_pair: str) -> None:
         assert httpx.get(f"{url}/latents").status_code == 404
     # the gate was never opened: the worker is free because the run was stopped
     third = submit(held, body(model=tiny_pair, seed=3)).json()["id"]
-    with httpx.stream("GET", f"{held}/v1/generations/{third}/progress", timeout=30) as response:
+    with httpx.stream("GET", f"{held}/v1/generations/{third}/progress", timeout=60) as response:
         assert any(json.loads(line)["state"] == "running" for line in response.iter_lines())
 
 

@@ -23,7 +23,6 @@ from obclip.client.profile import Public
 from obclip.client.transport import Connection, printable
 from obclip.client.validate import validate
 from obclip.diffusion.pairs import find
-from obclip.diffusion.sampling import SCHEDULERS
 from obclip.errors import PlanError, RequestError
 from obclip.privacy import CandidateSet, Expansion
 from obclip.privacy.request import PublicParameters, build_request

@@ -38,6 +38,9 @@ def claim_age_words(a: Analyser) -> None:
             pass
         else:
             continue
+        if head >= 0 and unit.key == "age*" and a.units[head].low in ("portrait", "portraits"):
+            unit.unmask()  # an old portrait
+            continue
         row = a.units[head].row if head >= 0 else None
         if row is not None and row.kind == "fam" and adjunct(a, head) < 0:
             by_noun.setdefault(head, []).append(i)
@@ -74,12 +77,18 @@ def adjunct(a: Analyser, i: int) -> int:
     ):
         return -1
     j = i + 1
-    while j < len(a.units) and a.judge.adjectival(j) and not a.judge.is_person(j):
+    while j < len(a.units) and _modifier(a, j) and not a.judge.is_person(j):
         j += 1
-    if j >= len(a.units) or not a.judge.is_person(j):
+    if j >= len(a.units) or not a.judge.is_person(j) or a.judge.head(i) < 0:
         return -1
     row = a.units[j].row
     return j if row is None or row.kind in ("noun", "any", "name") else -1
+
+
+def _modifier(a: Analyser, j: int) -> bool:
+    """An adjective, a mark inside it, or a noun that often begins a compound (baseball player)."""
+    low = a.units[j].low
+    return a.judge.adjectival(j) or low in a.judge.classes["compound"]
 
 
 def _figure_head(a: Analyser, i: int) -> int:
@@ -129,8 +138,11 @@ def _neutral_age(a: Analyser, i: int) -> None:
         a.put(i, "figure", "", [a.claim("age", age, i, ages.AGES)], (before, after, "woman"))
         return
     word = unit.low if unit.row is not None and unit.row.kind == "fam" else unit.values[0]
-    comma = i + 1 < len(a.units) and a.units[i + 1].low in (",", "and", "or")
-    place = "solo" if comma else "neutral"  # "a childlike, bald king", "a child king"
+    j = i + 1
+    while j < len(a.units) and _modifier(a, j) and not a.judge.is_person(j):
+        j += 1
+    direct = j < len(a.units) and a.judge.is_person(j)
+    place = "neutral" if direct else "solo"  # "a child king"; "a childlike, bald king"
     found = ages.decode(word, place)
     if found is None:
         unit.unmask()

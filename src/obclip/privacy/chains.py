@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from obclip.privacy import pronouns
 from obclip.privacy.draft import Draft
-from obclip.privacy.guards import credited_from
 from obclip.privacy.normalise import refuse
 from obclip.privacy.persons import one_person
 
@@ -34,8 +33,17 @@ def claim_pronouns(a: Analyser) -> None:
             elif i in a.gender_of:  # "knight woman", "IT woman": one person
                 a.gender_of.setdefault(previous, a.gender_of[i])
             previous = i
-        elif a.units[i].low in a.judge.classes["credit"] and i >= credited_from(a.units):
-            break
+
+
+def _predicate(a: Analyser, i: int) -> bool:
+    """Whether a possessive stands after a form of "be" and before a person noun."""
+    before = a.units[i - 1].low if i > 1 else ""
+    if before not in ("is", "was", "'s", "are", "were", "be", "becomes", "became"):
+        return False
+    j = i + 1
+    while j < len(a.units) and a.judge.adjectival(j) and not a.judge.is_person(j):
+        j += 1
+    return j < len(a.units) and a.judge.is_person(j)
 
 
 def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Draft]) -> None:
@@ -53,6 +61,8 @@ def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Dr
             unit.text,
         )
     chain = topic.pronoun(case)
+    if case == pronouns.DETERMINER and _predicate(a, i):
+        chain = ("possessor", i)  # "he is her brother": whose brother is somebody else
     if i > 1 and a.units[i - 1].low in ("and", "or") and a.units[i - 2].key == unit.key:
         chain = ("paired", i)
     given = a.gender_of.get(chain) if isinstance(chain, int) else None

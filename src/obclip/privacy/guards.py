@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from obclip.privacy.credits import credits
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD, Lexicon
-from obclip.privacy.normalise import refuse, spelled_out
+from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
 from obclip.privacy.scan import Unit
 from obclip.privacy.slips import slip
 
@@ -36,37 +37,12 @@ _INTIMATE_ROWS = frozenset(
 )
 
 
-def credited_from(units: list[Unit]) -> int:
-    """Index after which names are credits ("by X", "in the style of X"), or the end."""
-    for i in range(len(units) - 1):
-        low, after = units[i].low, units[i + 1]
-        if low == "by" and after.low not in (
-            "the",
-            "a",
-            "an",
-            "her*",
-            "his",
-            "night",
-            "day",
-            "hand",
-            "side",
-        ):
-            return i
-        if (
-            low == "of"
-            and i
-            and units[i - 1].low in ("style", "art", "work", "works", "painting", "manner")
-        ):
-            return i
-    return len(units)
-
-
 def check_clear_words(units: list[Unit], judge: Judge) -> None:
     """Refuse names, foreign words, near-misses and person words that stand in no row."""
     classes = judge.classes
     names, foreign, unresolved = classes["names"], classes["foreign"], classes["unresolved"]
     common, first = classes["names_common"], classes["first_names"]
-    credit = credited_from(units)
+    credited = credits(units)
     _check_language([unit.low for unit in units if unit.low[0].isalpha()], classes)
     for i, unit in enumerate(units):
         low = unit.low
@@ -79,23 +55,39 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
                 unit.text,
                 f"write {meant!r}, or rephrase",
             )
+        if low in classes["third"]:
+            raise refuse(
+                "third_gender",
+                f"{unit.text!r} names a third gender, which this profile does not have",
+                unit.text,
+                "turn on the profile's third gender (--third-gender)",
+                REPHRASE,
+            )
+        if low == "native" and i + 1 < len(units) and _nationality(units[i + 1]):
+            raise refuse(
+                "unknown_person_word", f"{unit.text!r} before a nationality stands in no row", low
+            )
         if low in unresolved:
             raise refuse(
                 "unknown_person_word",
                 f"{unit.text!r} names an attribute but stands in no row",
                 unit.text,
             )
-        if low in foreign and i < credit:
+        if low in foreign and i not in credited:
             raise refuse(
                 "other_language",
                 f"{unit.text!r} is not English, which alone can be closed",
                 unit.text,
             )
         named = low in names or (low in common and _beside_name(units, i, names, common))
-        if i < credit and (named or (low in first and not _tag(units, i))):
+        if i not in credited and (named or (low in first and not _tag(units, i))):
             raise refuse(
                 "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
             )
+
+
+def _nationality(unit: Unit) -> bool:
+    return unit.row is not None and unit.row.attributes == ("nationality",)
 
 
 def _check_language(words: list[str], classes: dict[str, frozenset[str]]) -> None:
@@ -158,4 +150,4 @@ def check_child_rule(a: Analyser) -> None:
             draft.values = tuple(v for v in draft.values if v != CHILD)
 
 
-__all__ = ["check_child_rule", "check_clear_words", "check_spelled_out", "credited_from"]
+__all__ = ["check_child_rule", "check_clear_words", "check_spelled_out"]

@@ -79,6 +79,8 @@ class Judge:
         while j < count and j <= i + REACH:
             unit = units[j]
             if self.is_person(j):
+                if unit.row is None and self._family(j + 1):
+                    return j + 1  # "young hippie woman"
                 return -1 if unit.row is None and self._belongs_to_thing(j) else j
             if unit.low in (",", "and", "or", "&") and unit.row is None:
                 if not (self._series(j) and (self.adjectival(j - 1) or j == i + 1)):
@@ -97,6 +99,13 @@ class Judge:
                 return -1
             j += 1
         return -1
+
+    def _family(self, j: int) -> bool:
+        """Whether a noun that changes with age stands at j."""
+        if j >= len(self.units) or not self.units[j].gap:
+            return False
+        row = self.units[j].row
+        return row is not None and row.kind == "fam" and bool(row.attributes)
 
     def _belongs_to_thing(self, j: int) -> bool:
         """As in "doctor's coat": the clear person word only qualifies an object."""

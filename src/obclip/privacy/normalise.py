@@ -23,6 +23,7 @@ _SPACE = re.compile(r"\s+")
 _LORA = re.compile(r"<\s*\w+\s*:", re.ASCII)
 _WILDCARD = re.compile(r"__[^\s_]")
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-*][^\W\d_]){2,}(?![^\W_])")
+_JOINED = re.compile(r"\b(non|gender)(?:-| - | )(binary|queer|fluid)\b", re.IGNORECASE)
 _LEET = str.maketrans("013457@$!", "oieastasi")
 _EMOJI_GLUE = "\u200d\ufe0f\u20e3"
 
@@ -51,6 +52,8 @@ def normalise(text: str) -> str:
     elif "`" in text:
         text = text.replace("`", "'")
     text = _SPACE.sub(" ", text).strip()
+    if "inary" in text or "ender" in text or "INARY" in text or "ENDER" in text:
+        text = _JOINED.sub(_join, text)
     if not text:
         raise refuse("empty_prompt", "the prompt is empty")
     if not text.isprintable():
@@ -59,6 +62,12 @@ def normalise(text: str) -> str:
         _check_scripts(text)
     _check_syntax(text)
     return text
+
+
+def _join(match: re.Match[str]) -> str:
+    """ "Non-Binary" as "Nonbinary": one word, one spelling."""
+    tail = match[2] if match[1].isupper() else match[2].lower()
+    return match[1] + tail
 
 
 def _check_invisible(text: str) -> None:

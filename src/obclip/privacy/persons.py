@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from obclip.privacy.credits import credits, surname
 from obclip.privacy.draft import Draft, Part
-from obclip.privacy.guards import credited_from
 from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.lexicon import Row
 from obclip.privacy.normalise import refuse
@@ -20,24 +20,16 @@ if TYPE_CHECKING:
 
 def settle_names(a: Analyser) -> None:
     """First names count outside credits; a name followed by another name is refused elsewhere."""
-    start = credited_from(a.units)
+    credited = credits(a.units)
     for i, unit in enumerate(a.units):
-        if i >= 2 and unit.row is not None and a.units[i - 2].low == "by" and _surname(a, i):
+        if surname(a.judge, i):
             unit.unmask()
         if unit.row is None or unit.row.kind != "name":
             continue
-        if i >= start:
+        if i in credited:
             unit.unmask()
         elif _full_name(a, i):
             raise refuse("named_person", f"{unit.text!r} begins the name of a person", unit.text)
-
-
-def _surname(a: Analyser, i: int) -> bool:
-    """As in "by alyssa monk": a word of the table as the second part of a credited name."""
-    first = a.units[i - 1]
-    if first.row is not None:
-        return first.row.kind == "name"
-    return not (a.judge.ends(i - 1) or a.judge.adjectival(i - 1) or a.judge.is_person(i - 1))
 
 
 def _full_name(a: Analyser, i: int) -> bool:
@@ -90,15 +82,21 @@ def gendered(a: Analyser, i: int) -> bool:
 
 
 def find_repeats(a: Analyser) -> None:
-    """As in "A man ... The man": one person, if only one has been named before."""
+    """As in "A man ... . The man": one person, if only one has been named in earlier sentences.
+
+    Within a sentence "the bride ... the groom" are two, whatever their genders.
+    """
     named: list[int] = []
+    ended = False  # a sentence has ended since the first person was named
     for i, unit in enumerate(a.units):
         row = unit.row
+        if unit.low in a.judge.classes["clause"]:
+            ended = bool(named)
         if (row is not None and row.kind in ("noun", "fam")) or one_person(a, i):
             the = i - 1
             if the >= 0 and a.units[the].key == "age*":  # "the girl", "the young woman"
                 the -= 1
-            again = row is not None and the >= 0 and a.units[the].low == "the" and len(named) == 1
+            again = ended and row is not None and the >= 0 and a.units[the].low == "the" and len(named) == 1
             if again and a.units[named[0]].key == unit.key:
                 a.same[i] = named[0]
                 continue
