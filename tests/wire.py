@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+
 from obclip.protocol.codec import canonical, decode_request
 from obclip.protocol.messages import GenerateRequest
+
+#: Patient, so that a busy machine fails no test.
+HTTP = httpx.Client(timeout=120, trust_env=False)
 
 #: A text that must come back in no message, log or error.
 MARKER = "zebrafinch"

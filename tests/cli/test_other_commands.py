@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from obclip.cli.main import COMMANDS
 from tests.cli.conftest import Obclip
 from tests.tiny import write
+from tests.wire import HTTP
 
 
 def test_help_names_every_command(obclip: Obclip) -> None:
@@ -107,7 +107,7 @@ def test_serve_prints_ready_and_serves(tiny_pair: str) -> None:
         line = process.stdout.readline().strip()
         address = line.removeprefix("ready ")
         assert line.startswith("ready http://127.0.0.1:")
-        assert httpx.get(f"{address}/openapi.json").status_code == 200
+        assert HTTP.get(f"{address}/openapi.json").status_code == 200
     finally:
         process.terminate()
         process.wait(timeout=20)

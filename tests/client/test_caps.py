@@ -15,6 +15,7 @@ from obclip.protocol import limits
 from obclip.protocol.messages import Accepted
 
 CHUNK = 4096
+FLOOD = gzip.compress(b" " * (16 << 20), 1)
 JOB = Accepted(id="0" * 64, state="done", ratio=1.0)
 Call = Callable[[Connection], object]
 CALLS: dict[str, tuple[Call, int]] = {
@@ -52,16 +53,15 @@ def test_an_endless_answer_is_left_at_its_cap(where: str, status: int) -> None:
     assert body.taken <= (cap if status == 200 else limits.MAX_ERROR_BYTES) + CHUNK
 
 
-@pytest.mark.parametrize("where", CALLS)
+@pytest.mark.parametrize("where", ["models", "progress"])
 def test_a_compressed_answer_is_not_unpacked(where: str) -> None:
-    flood = gzip.compress(b" " * (48 << 20))
     headers = {"content-encoding": "gzip"}
     tracemalloc.start()
     try:
         with (
             pytest.raises(ObclipError),
             connected(
-                lambda: httpx.Response(200, headers=headers, stream=httpx.ByteStream(flood))
+                lambda: httpx.Response(200, headers=headers, stream=httpx.ByteStream(FLOOD))
             ) as c,
         ):
             CALLS[where][0](c)

@@ -7,16 +7,17 @@ import pytest
 
 from obclip.client.local_cloud import LocalCloud
 from obclip.errors import ServerError
+from tests.wire import HTTP
 
 
 def test_it_serves_on_loopback_and_ends_with_its_user(tiny_pair: str) -> None:
     with LocalCloud(tiny_pair, threads=1) as cloud:
         assert cloud.address.startswith("http://127.0.0.1:")
-        assert httpx.get(f"{cloud.address}/v1/health").status_code == 200
+        assert HTTP.get(f"{cloud.address}/v1/health").status_code == 200
         process, address = cloud._process, cloud.address
     assert process.poll() is not None
     with pytest.raises(httpx.HTTPError):
-        httpx.get(f"{address}/v1/health")
+        HTTP.get(f"{address}/v1/health")
 
 
 def test_one_that_cannot_start_says_why() -> None:

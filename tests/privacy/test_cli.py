@@ -65,3 +65,34 @@ def test_readable_view():
     result = run("a young woman and her dog")
     assert result.exit_code == 0
     assert "8 prompts" in result.output
+
+
+def test_strict_refuses_all_members_alike():
+    for text in ("a man with a beard", "a woman with a beard"):
+        result = run(text, "--strict", "0.8", "--json")
+        assert result.exit_code == 3
+        assert json.loads(result.output)["error"]["code"] == "guessable"
+
+
+def test_options_of_the_profile(tmp_path):
+    city = tmp_path / "city.toml"
+    city.write_text('name = "city"\nvalues = ["Oslo", "Rome"]\n')
+    assert json.loads(run("a man in Oslo", "--custom", str(city), "--json").output)["n"] == 4
+    assert json.loads(run("a king and a man", "--allow", "queen", "--json").output)["n"] == 2
+    assert json.loads(run("a doctor", "--always-on", "gender,age", "--json").output)["n"] == 15
+    assert json.loads(run("a woman", "--third-gender", "--json").output)["n"] == 3
+    profile = tmp_path / "profile.toml"
+    profile.write_text('[privacy]\nprotect = ["age"]\n')
+    assert json.loads(run("a girl", "--profile", str(profile), "--json").output)["n"] == 4
+
+
+def test_the_readable_view_shows_telling_words_only():
+    shown = run("a man with a beard near a lamp").output
+    assert "beard (gender: man" in shown
+    assert "()" not in shown
+
+
+def test_a_readable_refusal_says_what_to_do():
+    shown = run("a womman").output
+    assert "womman" in shown
+    assert "--device-only" in shown

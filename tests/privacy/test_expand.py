@@ -110,6 +110,43 @@ def test_always_on_gender_covers_the_unmentioned():
         assert expand(text, settings).candidates.prompts == whole
 
 
+@pytest.mark.parametrize("names", [("gender", "age"), ("ethnicity",), ("gender", "skin_tone")])
+@pytest.mark.parametrize("third", [False, True])
+def test_always_on_attributes_are_one_set_named_or_not(names, third):
+    profile = PrivacySettings(always_on=names, third_gender=third, cap=200)
+    found = expand("a doctor", profile).candidates
+    assert found.prompts[0] == "a doctor"
+    assert {a.name for a in found.attributes} == set(names)
+    for member in found.prompts:
+        assert expand(member, profile).candidates == found
+
+
+def test_always_on_age_covers_nouns_that_change_with_age():
+    profile = PrivacySettings(always_on=("age",))
+    for text in ("a woman", "a girl", "an elderly man"):
+        assert expand(text, profile).candidates.n == 10
+    assert expand("an elderly doctor", profile).candidates.prompts == (
+        "a doctor",
+        "a child doctor",
+        "a young doctor",
+        "a middle-aged doctor",
+        "an elderly doctor",
+    )
+
+
+def test_a_third_gender_needs_its_value():
+    with pytest.raises(PromptRefused) as refused:
+        expand("a non-binary person")
+    assert refused.value.code == "third_gender"
+    assert any("--third-gender" in hint for hint in refused.value.hint)
+    profile = PrivacySettings(third_gender=True)
+    assert expand("a non-binary person", profile).candidates.prompts == (
+        "a woman",
+        "a man",
+        "a nonbinary person",
+    )
+
+
 def test_an_allowed_word_allows_its_row():
     settings = PrivacySettings(allow=("queen",))
     assert expand("a king", settings).candidates.n == 1

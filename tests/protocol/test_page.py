@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -20,13 +19,14 @@ from obclip.protocol.messages import (
     ServerInfo,
 )
 from obclip.protocol.schedule import NoiseSchedule
+from tests.wire import HTTP
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8")
 ROWS = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| ")]
 
 
 def test_every_endpoint_stands_on_the_page_and_no_other(cloud: str) -> None:
-    paths = httpx.get(f"{cloud}/openapi.json").json()["paths"]
+    paths = HTTP.get(f"{cloud}/openapi.json").json()["paths"]
     served = {f"{m.upper()} {path}" for path, methods in paths.items() for m in methods}
     assert set(re.findall(r"`((?:GET|POST|PUT|DELETE) /\S+)`", PAGE)) == served
 

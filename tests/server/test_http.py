@@ -13,24 +13,24 @@ from obclip.protocol import limits
 from obclip.protocol.codec import canonical, decode, decode_latents, request_id
 from obclip.protocol.messages import Accepted, ErrorBody, Progress, ServerInfo
 from tests.server.conftest import Gate, until
-from tests.wire import FIELDS, MARKER, body
+from tests.wire import FIELDS, HTTP, MARKER, body
 
 
 def lines(address: str, job: str) -> list[Progress]:
-    text = httpx.get(f"{address}/v1/generations/{job}/progress", timeout=60).content
+    text = HTTP.get(f"{address}/v1/generations/{job}/progress").content
     return [decode(line, Progress, 512) for line in text.splitlines()]
 
 
 def submit(address: str, data: bytes) -> httpx.Response:
-    return httpx.post(f"{address}/v1/generations", content=data, timeout=60)
+    return HTTP.post(f"{address}/v1/generations", content=data)
 
 
 def test_it_is_alive(cloud: str) -> None:
-    assert httpx.get(f"{cloud}/v1/health").json() == {"status": "ok"}
+    assert HTTP.get(f"{cloud}/v1/health").json() == {"status": "ok"}
 
 
 def test_it_tells_what_a_device_needs_to_be_its_pair(cloud: str, tiny_pair: str) -> None:
-    info = decode(httpx.get(f"{cloud}/v1/models").content, ServerInfo, limits.MAX_INFO_BYTES)
+    info = decode(HTTP.get(f"{cloud}/v1/models").content, ServerInfo, limits.MAX_INFO_BYTES)
     (model,) = info.models
     assert (info.version, model.name) == (limits.VERSION, tiny_pair)
     assert (model.latent_channels, model.latent_factor, model.height, model.width) == (4, 8, 64, 64)
@@ -46,7 +46,7 @@ def test_a_set_becomes_latents(cloud: str, tiny_pair: str) -> None:
     told = lines(cloud, accepted.id)
     assert told[-1] == Progress(state="done", step=3, steps=3)
     latents = decode_latents(
-        httpx.get(f"{cloud}/v1/generations/{accepted.id}/latents").content, (1, 2, 4, 8, 8)
+        HTTP.get(f"{cloud}/v1/generations/{accepted.id}/latents").content, (1, 2, 4, 8, 8)
     )
     assert latents.std() > 0.1
 
@@ -58,8 +58,8 @@ def test_equal_bytes_are_one_job_and_one_answer(held: str, gate: Gate, tiny_pair
     assert submit(held, body(model=tiny_pair, seed=8)).status_code == 202  # two places, two jobs
     gate.open.set()
     url = f"{held}/v1/generations/{first.json()['id']}/latents"
-    until(lambda: httpx.get(url).status_code == 200)
-    assert httpx.get(url).content == httpx.get(url).content
+    until(lambda: HTTP.get(url).status_code == 200)
+    assert HTTP.get(url).content == HTTP.get(url).content
     assert submit(held, data).json()["state"] == "done"
 
 
@@ -74,7 +74,7 @@ def test_a_full_queue_says_when_to_come_back(held: str, tiny_pair: str) -> None:
 
 def test_progress_shows_every_state_in_order(held: str, gate: Gate, tiny_pair: str) -> None:
     job = submit(held, body(model=tiny_pair)).json()["id"]
-    with httpx.stream("GET", f"{held}/v1/generations/{job}/progress", timeout=60) as response:
+    with HTTP.stream("GET", f"{held}/v1/generations/{job}/progress") as response:
         states = []
         for line in response.iter_lines():
             states.append(json.loads(line)["state"])
@@ -89,18 +89,18 @@ def test_a_cancelled_job_stops_and_is_gone(held: str, tiny_pair: str) -> None:
     )
     for job in (running_job, waiting):
         url = f"{held}/v1/generations/{job}"
-        assert httpx.delete(url).status_code == 204
-        assert httpx.delete(url).status_code == 404
-        assert httpx.get(f"{url}/latents").status_code == 404
+        assert HTTP.delete(url).status_code == 204
+        assert HTTP.delete(url).status_code == 404
+        assert HTTP.get(f"{url}/latents").status_code == 404
     # the gate was never opened: the worker is free because the run was stopped
     third = submit(held, body(model=tiny_pair, seed=3)).json()["id"]
-    with httpx.stream("GET", f"{held}/v1/generations/{third}/progress", timeout=60) as response:
+    with HTTP.stream("GET", f"{held}/v1/generations/{third}/progress") as response:
         assert any(json.loads(line)["state"] == "running" for line in response.iter_lines())
 
 
 def test_latents_that_are_not_ready_are_refused(held: str, tiny_pair: str) -> None:
     job = submit(held, body(model=tiny_pair)).json()["id"]
-    answer = httpx.get(f"{held}/v1/generations/{job}/latents")
+    answer = HTTP.get(f"{held}/v1/generations/{job}/latents")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
 
 
@@ -154,7 +154,7 @@ def test_every_bad_field_is_named_and_nothing_is_repeated(
     ],
 )
 def test_what_is_not_there_is_refused_in_the_same_form(cloud: str, method: str, path: str) -> None:
-    answer = httpx.request(method, cloud + path)
+    answer = HTTP.request(method, cloud + path)
     told = decode(answer.content, ErrorBody, limits.MAX_ERROR_BYTES)
     assert (answer.status_code, told.code) == (404, "not_found")
     assert MARKER.encode() not in answer.content
@@ -168,7 +168,7 @@ def test_a_failed_run_is_told_by_its_type(
     gate.open.set()
     job = submit(held, body(model=tiny_pair)).json()["id"]
     assert lines(held, job)[-1].state == "failed"
-    answer = httpx.get(f"{held}/v1/generations/{job}/latents")
+    answer = HTTP.get(f"{held}/v1/generations/{job}/latents")
     assert (answer.status_code, answer.json()["code"]) == (500, "engine_failed")
     assert MARKER not in answer.text
     gate.fail = None  # the worker lives on, and a failed job may be tried again

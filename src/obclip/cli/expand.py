@@ -38,6 +38,18 @@ _SHOWN = 24
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A profile file to read the settings from.",
 )
+@click.option("--strict", type=float, metavar="P", help="Refuse above this guess (0 to 1).")
+@click.option(
+    "--custom", "lists", metavar="FILE", multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A closed list of your own (TOML); may be given again.",
+)  # fmt: skip
+@click.option(
+    "--allow", metavar="WORD", multiple=True,
+    help="Leave this word and its whole row in clear; may be given again.",
+)  # fmt: skip
+@click.option("--always-on", metavar="A,B", help="Attributes every person carries, named or not.")
+@click.option("--third-gender", is_flag=True, help="Give gender a third value.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--jsonl",
@@ -51,16 +63,27 @@ def command(
     protect: str | None,
     negative: str | None,
     profile: Path | None,
+    strict: float | None,
+    lists: tuple[Path, ...],
+    allow: tuple[str, ...],
+    always_on: str | None,
+    third_gender: bool,
     as_json: bool,
     jsonl: Path | None,
 ) -> None:
     """Show what the cloud would see of PROMPT: the set, what stays in clear, what it tells."""
     if (prompt is None) == (jsonl is None):
         raise click.UsageError("Give a PROMPT or --jsonl FILE.")
-    names = (
-        tuple(n.strip() for n in protect.split(",") if n.strip()) if protect is not None else None
-    )
-    settings = _settings(profile, names)
+    given: dict[str, Any] = {}
+    if protect is not None:
+        given["protect"] = _names(protect)
+    if always_on is not None:
+        given["always_on"] = _names(always_on)
+    if strict is not None:
+        given["strict"] = strict
+    if third_gender:
+        given["third_gender"] = True
+    settings = _settings(profile, given, allow, lists)
     if jsonl is not None or prompt is None:
         _many(jsonl or Path("-"), settings)
         return
@@ -68,7 +91,7 @@ def command(
 
     try:
         expansion = expand(prompt, settings, negative)
-        shown = _as_json(prompt, expansion)
+        shown = _as_json(expansion, settings)
     except PromptRefused as error:
         if as_json:
             click.echo(_line(_refused(prompt, error)))
@@ -81,17 +104,28 @@ def command(
         _view(expansion, shown)
 
 
-def _settings(profile: Path | None, names: tuple[str, ...] | None) -> PrivacySettings:
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _settings(
+    profile: Path | None, given: dict[str, Any], allow: tuple[str, ...], lists: tuple[Path, ...]
+) -> PrivacySettings:
+    """The profile's settings, those named on the command line instead or in addition."""
     from dataclasses import replace
 
-    from obclip.privacy import PrivacySettings
+    from obclip.privacy import PrivacySettings, load_custom
 
     settings = PrivacySettings()
     if profile is not None:
         from obclip.client.profile import load_profile
 
         settings = load_profile(profile).privacy
-    return settings if names is None else replace(settings, protect=names)
+    if allow:
+        given["allow"] = (*settings.allow, *allow)
+    if lists:
+        given["custom"] = (*settings.custom, *map(load_custom, lists))
+    return replace(settings, **given) if given else settings
 
 
 def _many(path: Path, settings: PrivacySettings) -> None:
@@ -127,7 +161,7 @@ def _row(number: int, row: str, settings: PrivacySettings) -> dict[str, Any]:
         }
     try:
         chosen = settings if protect is None else replace(settings, protect=tuple(protect))
-        return _as_json(text, expand(text, chosen, negative))
+        return _as_json(expand(text, chosen, negative), chosen)
     except PromptRefused as error:
         return _refused(text, error)
     except ProfileError as error:
@@ -155,18 +189,17 @@ def _refused(prompt: str, error: PromptRefused) -> dict[str, Any]:
     }
 
 
-def _leakage(expansion: Expansion) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """What a server could still guess, from the leakage report."""
-    try:
-        from obclip.privacy.leakage import report
-    except ModuleNotFoundError:
-        return [], {}
-    found = report(expansion)
-    return [dict(word) for word in found.clear], dict(found.best_guess)
+def _as_json(expansion: Expansion, settings: PrivacySettings) -> dict[str, Any]:
+    """The set and what it tells.
 
+    Raises:
+        PromptRefused: a server could guess more than the settings allow.
+    """
+    from obclip.privacy.leakage import report, strict
 
-def _as_json(prompt: str, expansion: Expansion) -> dict[str, Any]:
-    clear, guess = _leakage(expansion)
+    leakage = report(expansion)
+    if settings.strict is not None:
+        strict(leakage, settings.strict)
     found = expansion.candidates
     shown: dict[str, Any] = {
         "prompt": expansion.normalised,
@@ -178,8 +211,8 @@ def _as_json(prompt: str, expansion: Expansion) -> dict[str, Any]:
             {"name": a.name, "mention": a.mention, "values": list(a.values)}
             for a in found.attributes
         ],
-        "clear": clear,
-        "best_guess": guess,
+        "clear": [dict(word) for word in leakage.clear],
+        "best_guess": dict(leakage.best_guess),
     }
     if found.negatives:
         shown["negatives"] = list(found.negatives)
@@ -188,7 +221,10 @@ def _as_json(prompt: str, expansion: Expansion) -> dict[str, Any]:
 
 def _explain(error: PromptRefused) -> None:
     click.echo(click.style("Refused", fg="red", bold=True) + f" ({error.code}): {error.message}.")
+    if error.text:
+        click.echo(f"The word: {click.style(error.text, bold=True)}")
     click.echo("Nothing was sent. The verdict is the same for every prompt this one could be.")
+    click.echo("What you can do:")
     for hint in error.hint:
         click.echo(f"  - {hint}")
 
@@ -221,8 +257,11 @@ def _view(expansion: Expansion, shown: dict[str, Any]) -> None:
         for attribute in found.attributes:
             name = click.style(attribute.name, fg=_COLOURS.get(attribute.name, "green"))
             click.echo(f"   {name} at place {attribute.mention}: {', '.join(attribute.values)}")
-    if shown["clear"]:
-        words = ", ".join(f"{row['text']} ({'/'.join(row['hints'])})" for row in shown["clear"])
-        click.echo(f"\nLeft in clear, and telling: {words}")
+    telling = [row for row in shown["clear"] if row["hints"]]
+    if telling:
+        click.echo("\nLeft in clear, and telling:")
+    for row in telling:
+        hints = "; ".join(f"{name}: {', '.join(told)}" for name, told in row["hints"].items())
+        click.echo(f"   {row['text']} ({hints})")
     for name, guess in shown["best_guess"].items():
         click.echo(f"   a server would guess your {name} with probability of at least {guess:.2f}")

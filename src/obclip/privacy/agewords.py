@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
+from obclip.privacy.always import aged
 from obclip.privacy.draft import Part
 from obclip.privacy.lexicon import CHILD
 from obclip.privacy.normalise import refuse
@@ -22,7 +23,7 @@ def claim_age_words(a: Analyser) -> None:
     """Adjectives of age and ages in figures, with the noun they belong to."""
     by_noun: dict[int, list[int]] = {}
     for i, unit in enumerate(a.units):
-        if unit.figure is None and _decade(a, i):
+        if i in a.swallowed or (unit.figure is None and _decade(a, i)):
             continue
         if unit.figure is not None:
             head = _figure_head(a, i)
@@ -34,7 +35,7 @@ def claim_age_words(a: Analyser) -> None:
             if head < 0:
                 _solo_age(a, i)
                 continue
-        elif (head := adjunct(a, i)) >= 0:
+        elif (head := a.judge.adjunct(i)) >= 0:
             pass
         else:
             continue
@@ -42,7 +43,7 @@ def claim_age_words(a: Analyser) -> None:
             unit.unmask()  # an old portrait
             continue
         row = a.units[head].row if head >= 0 else None
-        if row is not None and row.kind == "fam" and adjunct(a, head) < 0:
+        if row is not None and row.kind == "fam" and a.judge.adjunct(head) < 0:
             by_noun.setdefault(head, []).append(i)
         else:
             _neutral_age(a, i)
@@ -65,30 +66,6 @@ def _decade(a: Analyser, i: int) -> bool:
     a.units[i].key = "~decade"
     a.put(i, "decade", found[0], [a.claim("age", found[1], i, ages.AGES)])
     return True
-
-
-def adjunct(a: Analyser, i: int) -> int:
-    """As in "child actor": the person noun that a child's noun stands before, or -1."""
-    unit = a.units[i]
-    if (
-        unit.row is None
-        or unit.row.name not in ("person.sg", "adult.sg")
-        or unit.values[0] != CHILD
-    ):
-        return -1
-    j = i + 1
-    while j < len(a.units) and _modifier(a, j) and not a.judge.is_person(j):
-        j += 1
-    if j >= len(a.units) or not a.judge.is_person(j) or a.judge.head(i) < 0:
-        return -1
-    row = a.units[j].row
-    return j if row is None or row.kind in ("noun", "any", "name") else -1
-
-
-def _modifier(a: Analyser, j: int) -> bool:
-    """An adjective, a mark inside it, or a noun that often begins a compound (baseball player)."""
-    low = a.units[j].low
-    return a.judge.adjectival(j) or low in a.judge.classes["compound"]
 
 
 def _figure_head(a: Analyser, i: int) -> int:
@@ -139,7 +116,7 @@ def _neutral_age(a: Analyser, i: int) -> None:
         return
     word = unit.low if unit.row is not None and unit.row.kind == "fam" else unit.values[0]
     j = i + 1
-    while j < len(a.units) and _modifier(a, j) and not a.judge.is_person(j):
+    while j < len(a.units) and a.judge.modifier(j) and not a.judge.is_person(j):
         j += 1
     direct = j < len(a.units) and a.judge.is_person(j)
     place = "neutral" if direct else "solo"  # "a child king"; "a childlike, bald king"
@@ -187,7 +164,10 @@ def _link(a: Analyser, noun: int, words: list[int]) -> None:
             return
         raise refuse("contradiction", f"{other.text!r} and {unit.text!r} say two ages", other.text)
     style, age = decoded
-    part = a.claim("age", age, noun if near else nearest, ages.AGES, a.age_of.get(a.canon(noun)))
+    own = aged(a, age, noun) if near and style == "elderly" else None
+    part = own or a.claim(
+        "age", age, noun if near else nearest, ages.AGES, a.age_of.get(a.canon(noun))
+    )
     if near:
         a.swallowed[nearest] = noun
         claim_aged_noun(a, noun, part, ("near", style))

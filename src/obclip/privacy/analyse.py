@@ -12,20 +12,21 @@ from typing import NamedTuple
 
 from obclip.errors import TaxonomyError
 from obclip.privacy.agewords import claim_age_nouns, claim_age_words
+from obclip.privacy.always import add_always_on
 from obclip.privacy.chains import claim_pronouns
 from obclip.privacy.draft import Draft, Part
 from obclip.privacy.guards import check_child_rule, check_clear_words, check_spelled_out
-from obclip.privacy.judge import Judge, exempt_idioms
+from obclip.privacy.idioms import exempt_idioms
+from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD, Lexicon, Row
 from obclip.privacy.normalise import refuse
-from obclip.privacy.persons import agreeing_adjectives, find_repeats, settle_names
+from obclip.privacy.persons import agreeing_adjectives, find_predicates, find_repeats, settle_names
 from obclip.privacy.scan import Unit, scan
 from obclip.privacy.settings import PrivacySettings
 from obclip.privacy.tables import table_for
 from obclip.privacy.taxonomy import Attribute
 from obclip.privacy.template import Piece, Template
 from obclip.privacy.words import (
-    add_always_on,
     claim_adjectives,
     claim_agreeing,
     claim_emoji,
@@ -59,6 +60,8 @@ class Analyser:
         self.says_child = ""
         self.gender_of: dict[int, Draft | str] = {}  # person noun -> its gender
         self.age_of: dict[int, Draft] = {}
+        self.predicates: dict[int, int] = {}  # "she is a queen": the pronoun and its noun
+        self.loose: dict[int, Draft | str] = {}  # "female wizard": the gender of the person
         self.same: dict[int, int] = {}  # "the man" -> the only man named before
 
     def run(self) -> Analysis:
@@ -69,6 +72,7 @@ class Analyser:
         settle_names(self)
         agreeing_adjectives(self)
         find_repeats(self)
+        find_predicates(self)
         claim_adjectives(self)
         add_always_on(self)
         claim_age_words(self)

@@ -54,7 +54,9 @@ def assemble(a: Analyser) -> Analysis:
         if i in a.swallowed:
             continue
         piece = a.pieces.get(i)
-        lead = i - 1 if i - 1 in a.swallowed else i
+        lead = i
+        while lead - 1 in a.swallowed:
+            lead -= 1
         gap = " " if units[lead].gap and (segments or literal) else ""
         if piece is None:
             literal.append(gap + unit.text)
@@ -63,10 +65,14 @@ def assemble(a: Analyser) -> Analysis:
             parts = tuple(
                 (name, d.index if d else -1, "" if d else kept) for name, d, kept in a.parts[i]
             )
-            natural = spoken(piece, tuple(kept for _, _, kept in a.parts[i]), a.table.rows)
+            natural = spoken(
+                piece._replace(parts=parts), tuple(kept for _, _, kept in a.parts[i]), a.table.rows
+            )
             after = units[i + 1] if i + 1 < len(units) else None
             titled = after is not None and after.row is None and after.text[0].isupper()
-            caps = _caps(first, natural if lead == i else first.low, start, titled)
+            proper = first.row is not None and first.row.proper
+            known = natural if lead == i else first.text if proper else first.low
+            caps = _caps(first, known, start, titled)
             if lead < i and caps == "upper" and not unit.text.isupper():
                 caps = "natural"
             article = ""

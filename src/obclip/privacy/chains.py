@@ -20,18 +20,23 @@ if TYPE_CHECKING:
 def claim_pronouns(a: Analyser) -> None:
     topic = pronouns.Topic()
     chains: dict[object, Draft] = {}
-    previous = -2
+    previous = last = -2  # the last person, the last unit that is not part of another
     for i, unit in enumerate(a.units):
         row = unit.row
+        if i in a.swallowed:
+            continue
+        before, last = last, i
         if unit.low in a.judge.classes["clause"]:
             topic.end_sentence()
         elif row is not None and row.kind == "pronoun":
             _pronoun(a, i, topic, chains)
         elif one_person(a, i):
-            if previous < i - 1:
+            if i in a.predicates.values():
+                pass  # "she is a queen": named already
+            elif previous < max(before, 0):
                 topic.person(a.canon(i))
             elif i in a.gender_of:  # "knight woman", "IT woman": one person
-                a.gender_of.setdefault(previous, a.gender_of[i])
+                a.gender_of.setdefault(previous, a.loose.get(i, a.gender_of[i]))
             previous = i
 
 
@@ -66,6 +71,10 @@ def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Dr
     if i > 1 and a.units[i - 1].low in ("and", "or") and a.units[i - 2].key == unit.key:
         chain = ("paired", i)
     given = a.gender_of.get(chain) if isinstance(chain, int) else None
+    if isinstance(chain, int) and chain in a.loose:
+        given = a.loose[chain]
+    if i in a.predicates and given is None and chain not in chains:
+        given = a.gender_of.get(a.predicates[i])
     shared = given if isinstance(given, Draft) else chains.get(chain)
     part = a.claim("gender", value, i, pronouns.GENDERS, shared)
     if part[1] is not None:

@@ -19,12 +19,26 @@ _GOES_ON = frozenset(["and", "or", "by", "of", "in", "on", "from", "style", "art
 _TITLES = frozenset(["jr", "st", "dr", "mr"])
 # Rows whose words are surnames too ("by alyssa monk", "by bill king").
 _SURNAMES = frozenset(
-    ["queen.sg", "nun.sg", "princess.sg", "bishop.sg", "pope.sg", "dame.sg", "baroness.sg"]
-    + ["duchess.sg", "abbess.sg", "guy.sg", "priest.sg", "age*", "white.sg", "mistress.sg"]
+    [
+        "queen.sg",
+        "nun.sg",
+        "princess.sg",
+        "bishop.sg",
+        "pope.sg",
+        "dame.sg",
+        "baroness.sg",
+        "duchess.sg",
+        "abbess.sg",
+        "guy.sg",
+        "priest.sg",
+        "age*",
+        "white.sg",
+        "mistress.sg",
+    ]
 )
 
 
-def credits(units: list[Unit]) -> frozenset[int]:
+def credited_units(units: list[Unit]) -> frozenset[int]:
     """The indices of the units that stand in a credit."""
     found: set[int] = set()
     inside = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from obclip.privacy.credits import credits
+from obclip.privacy.credits import credited_units
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD, Lexicon
 from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
@@ -42,7 +42,7 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
     classes = judge.classes
     names, foreign, unresolved = classes["names"], classes["foreign"], classes["unresolved"]
     common, first = classes["names_common"], classes["first_names"]
-    credited = credits(units)
+    credited = credited_units(units)
     _check_language([unit.low for unit in units if unit.low[0].isalpha()], classes)
     for i, unit in enumerate(units):
         low = unit.low
@@ -63,9 +63,17 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
                 "turn on the profile's third gender (--third-gender)",
                 REPHRASE,
             )
-        if low == "native" and i + 1 < len(units) and _nationality(units[i + 1]):
+        if low in ("native", "half") and _before_nationality(units, i):
             raise refuse(
                 "unknown_person_word", f"{unit.text!r} before a nationality stands in no row", low
+            )
+        if (low in classes["faith"] and (judge.head(i) >= 0 or judge.alone(i))) or (
+            low in ("color", "colour") and _of_person(units, i, judge)
+        ):
+            raise refuse(
+                "unknown_person_word",
+                f"{unit.text!r} names an attribute but stands in no row",
+                unit.text,
             )
         if low in unresolved:
             raise refuse(
@@ -86,8 +94,15 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
             )
 
 
-def _nationality(unit: Unit) -> bool:
-    return unit.row is not None and unit.row.attributes == ("nationality",)
+def _before_nationality(units: list[Unit], i: int) -> bool:
+    j = i + 2 if i + 1 < len(units) and units[i + 1].low == "-" else i + 1
+    row = units[j].row if j < len(units) else None
+    return row is not None and row.attributes == ("nationality",)
+
+
+def _of_person(units: list[Unit], i: int, judge: Judge) -> bool:
+    """As in "a person of color"."""
+    return i > 1 and units[i - 1].low == "of" and judge.is_person(i - 2)
 
 
 def _check_language(words: list[str], classes: dict[str, frozenset[str]]) -> None:

@@ -7,8 +7,9 @@ not protect: a person described without any person word.
 
 from __future__ import annotations
 
+from obclip.privacy.lexicon import CHILD
 from obclip.privacy.scan import Unit
-from obclip.privacy.vocabulary import Vocabulary, vocabulary
+from obclip.privacy.vocabulary import vocabulary
 
 COLOUR = frozenset({"white.sg", "pale.sg"})  # rows whose words are also colours of things
 PERSON_KINDS = frozenset({"noun", "fam", "name"})
@@ -79,9 +80,9 @@ class Judge:
         while j < count and j <= i + REACH:
             unit = units[j]
             if self.is_person(j):
-                if unit.row is None and self._family(j + 1):
-                    return j + 1  # "young hippie woman"
-                return -1 if unit.row is None and self._belongs_to_thing(j) else j
+                if unit.row is None and (end := self._family(j + 1)):
+                    return end  # "young hippie woman"
+                return -1 if unit.row is None and self.belongs_to_thing(j) else j
             if unit.low in (",", "and", "or", "&") and unit.row is None:
                 if not (self._series(j) and (self.adjectival(j - 1) or j == i + 1)):
                     return -1
@@ -100,14 +101,35 @@ class Judge:
             j += 1
         return -1
 
-    def _family(self, j: int) -> bool:
-        """Whether a noun that changes with age stands at j."""
+    def _family(self, j: int) -> int:
+        """Index of a noun that changes with age at j, its own age word before it or not; or 0."""
+        if j + 1 < len(self.units) and self.units[j].key == "age*":
+            j += 1
         if j >= len(self.units) or not self.units[j].gap:
-            return False
+            return 0
         row = self.units[j].row
-        return row is not None and row.kind == "fam" and bool(row.attributes)
+        return j if row is not None and row.kind == "fam" and row.attributes else 0
 
-    def _belongs_to_thing(self, j: int) -> bool:
+    def modifier(self, i: int) -> bool:
+        """An adjective, or a noun that often begins a compound (baseball player)."""
+        return self.adjectival(i) or self.units[i].low in self.classes["compound"]
+
+    def adjunct(self, i: int) -> int:
+        """As in "child actor": the person noun that a child's noun stands before, or -1."""
+        unit, units = self.units[i], self.units
+        if unit.row is None or unit.row.name not in ("person.sg", "adult.sg"):
+            return -1
+        if unit.values[0] != CHILD:
+            return -1
+        j = i + 1
+        while j < len(units) and self.modifier(j) and not self.is_person(j):
+            j += 1
+        if j >= len(units) or not self.is_person(j) or self.head(i) < 0:
+            return -1
+        row = units[j].row
+        return j if row is None or row.kind in ("noun", "any", "name") else -1
+
+    def belongs_to_thing(self, j: int) -> bool:
         """As in "doctor's coat": the clear person word only qualifies an object."""
         k = j + 1
         if k < len(self.units) and self.units[k].low in ("'s", "'"):
@@ -180,56 +202,3 @@ class Judge:
         if i == 0 or self.units[i].key in COLOUR:
             return False
         return self.units[i - 1].low in _DETERMINERS and self.units[i - 1].row is None
-
-
-def exempt_idioms(units: list[Unit]) -> None:
-    """Unmask every unit inside an idiom, longest first, for the whole orbit alike."""
-    words = vocabulary()
-    i = 0
-    while i < len(units):
-        size = max(_idiom(units, i, name, words) for name in _names(units[i], words.things))
-        for unit in units[i : i + size]:
-            if unit.row is not None:
-                unit.unmask()
-        i += size or 1
-
-
-def _names(unit: Unit, things: dict[str, str]) -> tuple[str, ...]:
-    """What an idiom may call a unit: its key, and its class if it is a clear word."""
-    kind = things.get(unit.low) if unit.row is None else None
-    return (unit.key,) if kind is None else (unit.key, kind)
-
-
-def _idiom(units: list[Unit], i: int, name: str, words: Vocabulary) -> int:
-    """How many units the longest idiom that begins with ``name`` at i covers."""
-    seconds = words.idioms.get(name)
-    if not seconds:
-        return 0
-    best = 1 if "" in seconds else 0
-    j = i + 2 if i + 1 < len(units) and units[i + 1].low == "-" else i + 1
-    after = _names(units[j], words.things) if j < len(units) else ()
-    for second in after:
-        for keys in seconds.get(second, ()):
-            size = _matches(units, i, keys, words.things)
-            if size:
-                best = max(best, size)
-                break
-    return best
-
-
-def _matches(units: list[Unit], i: int, keys: tuple[str, ...], things: dict[str, str]) -> int:
-    j = i
-    for n, key in enumerate(keys):
-        if n and j < len(units) and units[j].low == "-" and key != "-":
-            j += 1
-        if j >= len(units):
-            return 0
-        unit = units[j]
-        if (
-            n
-            and key != unit.key
-            and not (key[0] == "~" and unit.row is None and things.get(unit.low) == key)
-        ):
-            return 0
-        j += 1
-    return j - i

@@ -17,6 +17,7 @@ from math import exp, log, prod
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from obclip.errors import PromptRefused
+from obclip.privacy.normalise import DEVICE_ONLY
 from obclip.privacy.taxonomy import read
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def strict(leakage: Leakage, limit: float) -> None:
             f"a server could guess the {name} with a probability of at least"
             f" {leakage.best_guess[name]:.2f}, above the limit of {limit:.2f}{because}",
             words[0] if words else "",
-            ("rephrase without the telling words", "raise the limit", "use --device-only"),
+            ("rephrase without the telling words", "raise the limit", DEVICE_ONLY),
         )
 
 

@@ -65,7 +65,7 @@ def normalise(text: str) -> str:
 
 
 def _join(match: re.Match[str]) -> str:
-    """ "Non-Binary" as "Nonbinary": one word, one spelling."""
+    """One word, one spelling: "Non-Binary" as "Nonbinary"."""
     tail = match[2] if match[1].isupper() else match[2].lower()
     return match[1] + tail
 

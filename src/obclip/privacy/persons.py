@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from obclip.privacy.credits import credits, surname
+from obclip.privacy.credits import credited_units, surname
 from obclip.privacy.draft import Draft, Part
 from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.lexicon import Row
@@ -17,19 +17,44 @@ from obclip.privacy.normalise import refuse
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
+LOOSE = frozenset(
+    [
+        "witch.sg",
+        "sorceress.sg",
+        "enchantress.sg",
+        "warlock.sg",
+        "mistress.sg",
+        "heroine.sg",
+        "superheroine.sg",
+        "witch.pl",
+        "sorceress.pl",
+        "warlock.pl",
+        "heroine.pl",
+    ]
+)
+
 
 def settle_names(a: Analyser) -> None:
     """First names count outside credits; a name followed by another name is refused elsewhere."""
-    credited = credits(a.units)
+    credited = credited_units(a.units)
     for i, unit in enumerate(a.units):
         if surname(a.judge, i):
             unit.unmask()
         if unit.row is None or unit.row.kind != "name":
             continue
-        if i in credited:
+        if i in credited or _listed(a, i):
             unit.unmask()
         elif _full_name(a, i):
             raise refuse("named_person", f"{unit.text!r} begins the name of a person", unit.text)
+
+
+def _listed(a: Analyser, i: int) -> bool:
+    """A full name that opens a later tag of a list ("..., octane render, james jean"): a credit."""
+    units = a.units
+    if i + 1 >= len(units) or i == 0 or units[i - 1].low != "," or units[i + 1].row is not None:
+        return False
+    commas = sum(unit.low == "," for unit in units[:i])
+    return commas > 2 and units[i + 1].gap and not (a.judge.ends(i + 1) or _running(a, i + 1))
 
 
 def _full_name(a: Analyser, i: int) -> bool:
@@ -92,15 +117,47 @@ def find_repeats(a: Analyser) -> None:
         row = unit.row
         if unit.low in a.judge.classes["clause"]:
             ended = bool(named)
+        if a.judge.adjunct(i) >= 0:
+            continue
         if (row is not None and row.kind in ("noun", "fam")) or one_person(a, i):
             the = i - 1
             if the >= 0 and a.units[the].key == "age*":  # "the girl", "the young woman"
                 the -= 1
-            again = ended and row is not None and the >= 0 and a.units[the].low == "the" and len(named) == 1
+            again = (
+                ended
+                and row is not None
+                and the >= 0
+                and a.units[the].low == "the"
+                and len(named) == 1
+            )
             if again and a.units[named[0]].key == unit.key:
                 a.same[i] = named[0]
                 continue
             named.append(i)
+
+
+def find_predicates(a: Analyser) -> None:
+    """As in "she is a queen": a pronoun that opens a sentence, a form of "be", and its noun."""
+    for i, unit in enumerate(a.units):
+        if unit.key != "she*" or (i and a.units[i - 1].low not in a.judge.classes["clause"]):
+            continue
+        j = i + 1
+        if j >= len(a.units) or a.units[j].low not in ("is", "was", "'s"):
+            continue
+        j += 1
+        while j < len(a.units) and (
+            a.units[j].low in ("a", "an", "the", "my", "our")
+            or a.units[j].key == "her*"
+            or (a.judge.adjectival(j) and not a.judge.is_person(j))
+        ):
+            j += 1
+        if j < len(a.units) and gendered(a, j) and one_person(a, j) and not _loose(a, j):
+            a.predicates[i] = j
+
+
+def _loose(a: Analyser, i: int) -> bool:
+    """A noun that is also said of the other gender ("a female wizard")."""
+    return a.units[i].key in LOOSE
 
 
 def gender_part(a: Analyser, i: int, row: Row) -> list[Part]:
@@ -119,9 +176,9 @@ def one_person(a: Analyser, i: int) -> bool:
     if unit.emoji is not None:
         return unit.emoji[1][0][0] == "gender"
     if unit.row is not None:
-        return (
-            unit.row.kind in ("noun", "fam", "name") or unit.key in GENDER_HEADS
-        ) and not unit.row.plural
+        if unit.row.plural or a.judge.adjunct(i) >= 0:
+            return False
+        return unit.row.kind in ("noun", "fam", "name") or unit.key in GENDER_HEADS
     low = unit.low
     return (
         low in a.judge.persons

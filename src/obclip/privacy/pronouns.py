@@ -46,6 +46,7 @@ _NOUNS_TOO = frozenset(
         "sleep",
     ]
 )
+_PLACES = frozenset(["behind", "beside", "near", "around", "toward", "towards"])
 GENDERS = ("woman", "man", "non-binary")
 
 
@@ -75,6 +76,8 @@ def _oblique(judge: Judge, i: int) -> str:
         if after.row is not None and after.row.kind == "pronoun":
             return OBJECT
         return DETERMINER
+    if (i == 0 or before in classes["clause"] or before == ",") and low in classes["aux"]:
+        return POSSESSIVE  # "his is frightful"
     if low in ("and", "or") and i + 2 < len(units) and units[i + 2].key == "her*":
         return _oblique(judge, i + 2)  # "his and her towels"
     if not (low[0].isalnum() or low[0] in "\"'(") or low in ("'s", "'ll", "'d"):
@@ -94,6 +97,9 @@ def _oblique(judge: Judge, i: int) -> str:
     if low.endswith("ing") and low not in classes["ing_nouns"]:
         if before in classes["causative"] and judge.ends(i + 2):
             return OBJECT
+        place = units[i - 2].low == "front" if before == "of" and i > 1 else before in _PLACES
+        if place:
+            return OBJECT  # "the man behind her holding a cup"
         if before in classes["prepositions"] and before != "with" and _closed_off(judge, i + 2):
             return OBJECT
     return DETERMINER

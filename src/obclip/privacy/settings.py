@@ -14,6 +14,7 @@ from obclip.errors import ProfileError
 from obclip.privacy.custom import CustomAttribute
 from obclip.privacy.taxonomy import Attribute, attributes
 
+ALWAYS = ("gender", "age", "ethnicity", "skin_tone")
 DEFAULT_CAP = 64
 MAX_CAP = 4096
 
@@ -53,9 +54,9 @@ class PrivacySettings:
         if self.protect is not None:
             object.__setattr__(self, "protect", names)
         for name in self.always_on:
-            if name != "gender":
+            if name not in ALWAYS:
                 raise ProfileError(
-                    "this attribute cannot be always on", got=name, expected="gender"
+                    "this attribute cannot be always on", got=name, expected=", ".join(ALWAYS)
                 )
         for name, level in self.groups.items():
             if level not in known[name].groupings:

@@ -45,7 +45,9 @@ class Template(NamedTuple):
     slots: tuple[Slot, ...]
 
 
-_BEFORE_NOUN = {"unspecified": "", "woman": "female ", "man": "male ", "non-binary": "nonbinary "}
+UNSPECIFIED = "unspecified"
+ALWAYS = ("age", "skin_tone", "ethnicity", "gender")  # in the order they stand before a noun
+_GENDERED = {"woman": "female", "man": "male", "non-binary": "nonbinary"}
 _VOWEL_SOUND = ("hour", "honest", "heir", "honor", "honour")
 _CONSONANT_SOUND = (
     "uni",
@@ -93,6 +95,8 @@ def spoken(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
         row = rows[piece.name]
         age = values[-1]
         place, style = piece.detail
+        if age == UNSPECIFIED:
+            return row.forms[(*values[:-1], ADULT)]
         child = noun_is_child(style, age) if place == "figure" else age == CHILD
         noun = row.forms[(*values[:-1], CHILD if child else ADULT)]
         word = STYLES[style].word(age, "near") if place == "near" else ""
@@ -113,11 +117,23 @@ def spoken(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
     if kind == "pronoun":
         return FORMS[piece.name][GENDERS.index(values[0])]
     if kind == "zero":
-        word = _BEFORE_NOUN[values[0]]
-        return word + piece.name
+        names = [name for name, _, _ in piece.parts]
+        said = [_before(*pair, rows) for pair in zip(names, values, strict=True)]
+        return " ".join([word for word in said if word] + [piece.name])
     from obclip.privacy.emoji import emoji_text
 
     return emoji_text(piece.name, piece.detail, values)
+
+
+def _before(name: str, value: str, rows: dict[str, Row]) -> str:
+    """The word that says an attribute that is always on, before any person noun."""
+    if value == UNSPECIFIED:
+        return ""
+    if name == "gender":
+        return _GENDERED[value]
+    if name == "age":
+        return STYLES["elderly"].word(value, "neutral")
+    return rows["asian.sg" if name == "ethnicity" else "skinned.sg"].forms[(value,)]
 
 
 def surface(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:

@@ -10,42 +10,15 @@ from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
 from obclip.privacy.agewords import claim_aged_noun
-from obclip.privacy.draft import Draft
+from obclip.privacy.always import aged
 from obclip.privacy.emoji import spaces
 from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.lexicon import ADULT, CHILD
-from obclip.privacy.persons import gender_part, gendered, one_person
+from obclip.privacy.persons import LOOSE, gender_part, gendered
+from obclip.privacy.template import UNSPECIFIED
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
-
-
-def add_always_on(a: Analyser) -> None:
-    """A person noun without a gender carries one, "unspecified" being a value."""
-    if "gender" not in a.settings.always_on:
-        return
-    for i, unit in enumerate(a.units):
-        if (
-            unit.row is not None
-            or not one_person(a, i)
-            or (i + 1 < len(a.units) and one_person(a, i + 1))
-        ):
-            continue
-        before = a.units[i - 1] if i else unit
-        own = "unspecified"
-        if i and before.key == "female.sg":
-            own = before.values[0]
-            a.swallowed[i - 1] = i
-            a.drafts = [d for d in a.drafts if all(d is not p[1] for p in a.parts.get(i - 1, []))]
-            a.parts.pop(i - 1, None)
-            a.pieces.pop(i - 1, None)
-        elif i in a.gender_of or (i and one_person(a, i - 1)):
-            continue
-        a.gender_of.pop(i, None)
-        genders = ("woman", "man", "non-binary") if a.settings.third_gender else ("woman", "man")
-        draft = Draft("gender", own, i, ("unspecified", *genders))
-        a.drafts.append(draft)
-        a.put(i, "zero", unit.low if unit.text.islower() else unit.text, [("gender", draft, own)])
 
 
 def claim_adjectives(a: Analyser) -> None:
@@ -75,7 +48,9 @@ def claim_adjectives(a: Analyser) -> None:
             for name, draft, v in parts:
                 if name == "gender":
                     head = i if unit.key in GENDER_HEADS and not _directly(a, i) else judge.head(i)
-                    if head >= 0:
+                    if head >= 0 and a.units[head].key in LOOSE:
+                        a.loose[head] = draft if draft is not None else v
+                    elif head >= 0:
                         a.gender_of.setdefault(head, draft if draft is not None else v)
 
 
@@ -109,9 +84,10 @@ def claim_nouns(a: Analyser) -> None:
         if row.kind == "fam":
             if unit.values[-1] == CHILD:
                 known = a.age_of.get(a.canon(i))
-                claim_aged_noun(
-                    a, i, a.claim("age", CHILD, i, ages.AGES, known), ("near", "elderly")
-                )
+                part = aged(a, CHILD, i) or a.claim("age", CHILD, i, ages.AGES, known)
+                claim_aged_noun(a, i, part, ("near", "elderly"))
+            elif (grown := aged(a, UNSPECIFIED, i)) is not None:
+                claim_aged_noun(a, i, grown, ("near", "elderly"))
             elif row.attributes:
                 a.put(i, "bare", row.name, gender_part(a, i, row), (ADULT,), row.plural)
         elif row.kind in ("noun", "name"):

@@ -1,0 +1,112 @@
+"""Phrases that are not about a person (king penguin, Indian Ocean, cowboy hat).
+
+Protects: an idiom is left untouched for its whole orbit (queen penguin too), but not where a
+pronoun would tell what its noun says. Does not protect: an idiom that is missing from the list is
+taken for a person, which costs pictures and leaks nothing.
+"""
+
+from __future__ import annotations
+
+from obclip.privacy.judge import GENDER_HEADS, PERSON_KINDS
+from obclip.privacy.scan import Unit
+from obclip.privacy.vocabulary import Vocabulary, vocabulary
+
+
+def exempt_idioms(units: list[Unit]) -> None:
+    """Unmask every unit inside an idiom, longest first, for the whole orbit alike."""
+    words = vocabulary()
+    spans: list[tuple[int, int]] = []
+    i = 0
+    while i < len(units):
+        size = max(_idiom(units, i, name, words) for name in _names(units[i], words.things))
+        end = i + size
+        if size and units[end - 1].key in GENDER_HEADS and end < len(units):
+            size = 0 if _person(units[end], words) else size  # "a dragon, female human wizard"
+        if size:
+            spans.append((i, i + size))
+        i += size or 1
+    for start, end in spans:
+        followed = _followed(units, start, end, spans, words)
+        for unit in units[start:end]:
+            if unit.row is not None and not (followed and _named(unit)):
+                unit.unmask()
+
+
+def _named(unit: Unit) -> bool:
+    """A singular noun of gender (or female, male)."""
+    row = unit.row
+    return (
+        row is not None
+        and not row.plural
+        and row.attributes[:1] == ("gender",)
+        and (row.kind in ("noun", "fam") or unit.key in GENDER_HEADS)
+    )
+
+
+def _followed(
+    units: list[Unit], start: int, end: int, spans: list[tuple[int, int]], words: Vocabulary
+) -> bool:
+    """Whether a pronoun of the same sentence can only mean the idiom: "a mother bear and her cub".
+
+    Then its noun changes with the pronoun, or it would tell what the pronoun hides.
+    """
+    if end < len(units) and units[end].row is None and units[end].low in words.things:
+        return False
+    last = units[end - 1]
+    if last.row is None and words.things.get(last.low) == "~thing":
+        return False  # "a cowboy hat on her head"
+    for i, unit in enumerate(units):
+        if i >= end and unit.low in words.classes["clause"]:
+            return False
+        if i >= end and unit.row is not None and unit.row.kind == "pronoun":
+            return True
+        if _person(unit, words) and not any(a <= i < b for a, b in spans):
+            return False
+    return False
+
+
+def _person(unit: Unit, words: Vocabulary) -> bool:
+    if unit.row is not None:
+        return unit.row.kind in PERSON_KINDS
+    return unit.low in words.persons and unit.low not in words.classes["headonly"]
+
+
+def _names(unit: Unit, things: dict[str, str]) -> tuple[str, ...]:
+    """What an idiom may call a unit: its key, and its class if it is a clear word."""
+    kind = things.get(unit.low) if unit.row is None else None
+    return (unit.key,) if kind is None else (unit.key, kind)
+
+
+def _idiom(units: list[Unit], i: int, name: str, words: Vocabulary) -> int:
+    """How many units the longest idiom that begins with ``name`` at i covers."""
+    seconds = words.idioms.get(name)
+    if not seconds:
+        return 0
+    best = 1 if "" in seconds else 0
+    j = i + 2 if i + 1 < len(units) and units[i + 1].low == "-" else i + 1
+    after = _names(units[j], words.things) if j < len(units) else ()
+    for second in after:
+        for keys in seconds.get(second, ()):
+            size = _matches(units, i, keys, words.things)
+            if size:
+                best = max(best, size)
+                break
+    return best
+
+
+def _matches(units: list[Unit], i: int, keys: tuple[str, ...], things: dict[str, str]) -> int:
+    j = i
+    for n, key in enumerate(keys):
+        if n and j < len(units) and units[j].low == "-" and key != "-":
+            j += 1
+        if j >= len(units):
+            return 0
+        unit = units[j]
+        if (
+            n
+            and key != unit.key
+            and not (key[0] == "~" and unit.row is None and things.get(unit.low) == key)
+        ):
+            return 0
+        j += 1
+    return j - i
