@@ -113,7 +113,7 @@ def test_no_privacy_says_so(obclip: Obclip, cloud: str, tiny_pair: str, tmp_path
         (PROMPT, ("--steps", "0"), 1, "steps out of range"),
         (PROMPT, ("--steps", "9999"), 1, "steps out of range"),
         (PROMPT, ("--size", "100"), 1, "height does not fit the model; got 100"),
-        (PROMPT, ("--size", "0"), 1, "side out of range"),
+        (PROMPT, ("--size", "0"), 1, "size out of range"),
         (PROMPT, ("--guidance", "nan"), 1, "guidance out of range"),
         (PROMPT, ("--n", "99"), 1, "images out of range"),
         (PROMPT, ("--pair", "nope"), 1, "unknown pair"),

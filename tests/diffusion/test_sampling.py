@@ -10,8 +10,9 @@ import torch
 from obclip.diffusion.denoiser import UNetDenoiser
 from obclip.diffusion.loading import Parts, load
 from obclip.diffusion.pairs import Source
-from obclip.diffusion.sampling import SCHEDULERS, initial_noise, make_scheduler, run
+from obclip.diffusion.sampling import initial_noise, make_scheduler, run
 from obclip.errors import RequestError
+from obclip.protocol.limits import SCHEDULERS
 from tests.tiny import write
 
 STEPS = 12

@@ -1295,3 +1295,50 @@ def test_the_check_counts_every_form():
     forms = sum(len(row.forms) for table in tables for row in table.rows.values())
     assert check.check()["forms"] == forms
     assert check.check()["rows"] == len(tables[0].rows)
+
+
+def test_a_value_without_words_of_its_own(few):
+    found = leakage._forms("gender", ("unspecified", "woman", "man"), [["a"], ["woman"], ["man"]])
+    assert found == pytest.approx({"unspecified": 0.25, "woman": 0.375, "man": 0.375})
+
+
+def test_a_list_without_a_file_is_called_the_list():
+    with pytest.raises(TaxonomyError, match=r"^the list is not TOML"):
+        custom.parse_custom("name = ")
+
+
+def test_a_pronoun_after_a_place():
+    assert prompts("a cat runs behind her holding a cup")[1] == (
+        "a cat runs behind him holding a cup"
+    )
+
+
+def test_two_names_are_one_persons():
+    assert refusal("Emma Omar walks").code == "named_person"
+    assert len(prompts("Emma queen walks")) == 24
+
+
+def test_a_title_keeps_its_capitals():
+    assert "Middle-Aged Woman Walking" in prompts("Elderly Man Walking")
+    assert "Middle-aged woman walking" in prompts("Elderly man walking")
+
+
+def test_a_pronoun_that_opens_the_text():
+    assert prompts("her, whoever that is") == ("her, whoever that is", "him, whoever that is")
+    assert prompts("is hers") == ("is hers", "is his")
+
+
+def test_a_set_too_large_says_what_to_do():
+    assert refusal("a woman", cap=1).hint[:2] == (
+        "rephrase with fewer people or attributes",
+        "choose a grouping or a higher cap in the profile",
+    )
+
+
+def test_a_doctor_has_a_title_in_a_credit():
+    units = scan.scan("by dr. Emma, Mary", lexicon.lexicon())
+    assert len(credited_units(units)) == len(units)
+
+
+def test_a_short_plural_is_no_doer():
+    assert not Judge([])._doer("abcers")

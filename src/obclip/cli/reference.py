@@ -8,8 +8,12 @@ from obclip.cli.main import COMMANDS, cli
 
 
 def _help(path: list[str], command: click.Command) -> str:
-    context = click.Context(command, info_name=" ".join(path), max_content_width=96)
-    context.terminal_width = 96
+    # as the group hands it down to every command
+    names = cli.context_settings["help_option_names"]
+    context = click.Context(
+        command, info_name=" ".join(path), max_content_width=96, terminal_width=96,
+        help_option_names=names,
+    )  # fmt: skip
     return f"## {' '.join(path)}\n```\n{command.get_help(context)}\n```\n"
 
 

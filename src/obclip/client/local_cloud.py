@@ -77,12 +77,8 @@ class LocalCloud:
         """Ends the child; waits for it."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()  # it holds nothing that an orderly end would save
+        self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._said.close()

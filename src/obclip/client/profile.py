@@ -53,6 +53,11 @@ class Public:
                     f"{name} out of range", code=f"bad_{name}", got=value,
                     expected=f"{low} to {high}",
                 )  # fmt: skip
+        if self.scheduler not in limits.SCHEDULERS:
+            raise RequestError(
+                "unknown scheduler", code="bad_scheduler", got=self.scheduler,
+                expected=" or ".join(limits.SCHEDULERS),
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

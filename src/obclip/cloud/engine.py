@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from obclip.cloud.cost import pass_flops
 from obclip.cloud.plan import Plan
 from obclip.diffusion.denoiser import Conditioning, UNetDenoiser
 from obclip.diffusion.loading import Parts
@@ -59,12 +58,6 @@ class Engine:
                     f"{name} does not fit the model", code=f"bad_{name}", got=value,
                     expected=f"a multiple of {factor}",
                 )  # fmt: skip
-
-    def pass_flops(self, height: int, width: int) -> int:
-        """FLOPs of one pass of batch 1 for pictures of ``height`` x ``width`` pixels."""
-        factor = self.parts.latent_factor
-        tokens = int(self.parts.tokenizers[0].model_max_length)
-        return pass_flops(dict(self.parts.unet.config), height // factor, width // factor, tokens)
 
     @torch.inference_mode()
     def run(self, job: Job, plan: Plan, on_step: OnStep | None = None) -> Tensor:

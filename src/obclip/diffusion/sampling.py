@@ -15,8 +15,7 @@ from torch import Tensor
 
 from obclip.diffusion.denoiser import Conditioning, Denoiser
 from obclip.errors import RequestError
-
-SCHEDULERS = ("dpm++", "ddim")
+from obclip.protocol.limits import SCHEDULERS
 
 OnStep = Callable[[int, Tensor], None]
 

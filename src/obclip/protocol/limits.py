@@ -12,6 +12,8 @@ MAX_PROMPT_CHARS = 4_000
 MAX_STEPS = 200
 MIN_SIDE, MAX_SIDE = 64, 2048
 MAX_GUIDANCE = 30.0
+#: Names that ``scheduler`` may have.
+SCHEDULERS = ("dpm++", "ddim")
 MAX_SEED = 2**63 - 1
 MAX_LATENT_CHANNELS = 64
 #: Of steps, in a progress line.

@@ -22,7 +22,6 @@ from obclip.cloud.cost import plan_cost
 from obclip.cloud.engine import Engine
 from obclip.cloud.engine import Job as EngineJob
 from obclip.cloud.planner import NAMED, make_plan
-from obclip.diffusion.sampling import SCHEDULERS
 from obclip.errors import ObclipError, PlanError, RequestError, ServerError
 from obclip.protocol import limits
 from obclip.protocol.codec import decode_request, encode_latents, request_id
@@ -62,9 +61,9 @@ def check(request: GenerateRequest, info: ModelInfo, engine: Engine) -> None:
         raise RequestError(
             "this server does not serve that model", code="unknown_model", expected=info.name
         )
-    if request.scheduler not in SCHEDULERS:
+    if request.scheduler not in limits.SCHEDULERS:
         raise RequestError(
-            "unknown scheduler", code="bad_scheduler", expected=" or ".join(SCHEDULERS)
+            "unknown scheduler", code="bad_scheduler", expected=" or ".join(limits.SCHEDULERS)
         )
     if request.plan not in NAMED:
         raise PlanError("unknown plan", code="unknown_plan", expected=" or ".join(NAMED))
@@ -89,7 +88,8 @@ def create_app(engine: Engine, info: ModelInfo, settings: Settings) -> FastAPI:
 
     def ratio(request: GenerateRequest) -> float:
         plan = make_plan(request.plan, request.n, request.steps, request.split)
-        return round(plan_cost(plan, engine.pass_flops(request.height, request.width)).ratio, 4)
+        # every kind of cell is a multiple of one pass, so the pass itself drops out
+        return round(plan_cost(plan, 1).ratio, 4)
 
     jobs = Jobs(work, queue=settings.queue, keep_seconds=settings.keep_seconds)
 
