@@ -124,8 +124,11 @@ def _tag(units: list[Unit], i: int) -> bool:
 def check_spelled_out(text: str, table: Lexicon) -> None:
     """Refuse "w o m a n"."""
     for word in spelled_out(text):
-        if any(len(entry.words) == 1 for entry in table.first.get(word.lower(), ())):
-            raise refuse("near_miss", f"{word!r} is spelled letter by letter", word)
+        low = word.lower()
+        # an article or a stray letter may stand before or after the spelled word
+        for part in (low, low[1:], low[:-1], low[1:-1]):
+            if len(part) > 2 and any(len(e.words) == 1 for e in table.first.get(part, ())):
+                raise refuse("near_miss", f"{word!r} is spelled letter by letter", word)
 
 
 def _beside_name(units: list[Unit], i: int, names: frozenset[str], common: frozenset[str]) -> bool:

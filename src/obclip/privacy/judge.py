@@ -20,6 +20,7 @@ _DETERMINERS = frozenset(
 )
 _PEOPLE_WORDS = frozenset(["someone", "somebody", "anyone", "anybody", "everyone", "everybody"])
 _MARKS = frozenset(".,!?;:()[]/\"'|&+-")
+_EMPHASIS = frozenset("()[]\"'")
 REACH = 12
 
 
@@ -79,6 +80,9 @@ class Judge:
         j = i + 1
         while j < count and j <= i + REACH:
             unit = units[j]
+            if skip := self._emphasis(j):  # "(black:1.2) woman", '"black" woman'
+                j += skip
+                continue
             if self.is_person(j):
                 if unit.row is None and (end := self._family(j + 1)):
                     return end  # "young hippie woman"
@@ -128,6 +132,19 @@ class Judge:
             return -1
         row = units[j].row
         return j if row is None or row.kind in ("noun", "any", "name") else -1
+
+    def _emphasis(self, j: int) -> int:
+        """How many units at j are brackets, quotes or a weight, which end no noun phrase."""
+        low = self.units[j].low
+        if low in _EMPHASIS:
+            return 1
+        if low != ":" or not self._digits(j + 1):
+            return 0
+        fraction = j + 2 < len(self.units) and self.units[j + 2].low == "." and self._digits(j + 3)
+        return 4 if fraction else 2
+
+    def _digits(self, j: int) -> bool:
+        return j < len(self.units) and self.units[j].low.isdigit()
 
     def belongs_to_thing(self, j: int) -> bool:
         """As in "doctor's coat": the clear person word only qualifies an object."""
