@@ -28,3 +28,11 @@ def test_an_emphasised_adjective_is_a_mention(prompt: str, attribute: str, membe
 def test_a_word_spelled_letter_by_letter_is_refused_behind_an_article_too(prompt: str) -> None:
     with pytest.raises(PromptRefused, match="letter by letter"):
         expand(prompt)
+
+
+def test_an_age_in_figures_that_cannot_be_masked_is_refused() -> None:
+    with pytest.raises(PromptRefused, match="cannot be masked") as error:
+        expand("aged 70 man")
+    assert error.value.code == "age_figure"
+    assert "man aged 8" not in expand("man aged 70").normalised
+    assert expand("man aged 70").candidates.n == 8

@@ -15,7 +15,12 @@ from obclip.privacy.agewords import claim_age_nouns, claim_age_words
 from obclip.privacy.always import add_always_on
 from obclip.privacy.chains import claim_pronouns
 from obclip.privacy.draft import Draft, Part
-from obclip.privacy.guards import check_child_rule, check_clear_words, check_spelled_out
+from obclip.privacy.guards import (
+    check_bare_figures,
+    check_child_rule,
+    check_clear_words,
+    check_spelled_out,
+)
 from obclip.privacy.idioms import exempt_idioms
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD, Lexicon, Row
@@ -68,6 +73,7 @@ class Analyser:
         exempt_idioms(self.units)
         self._allow()
         check_spelled_out(self.text, self.table)
+        check_bare_figures(self.units)
         check_clear_words(self.units, self.judge)
         settle_names(self)
         agreeing_adjectives(self)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from obclip.privacy.credits import credited_units
-from obclip.privacy.judge import Judge
+from obclip.privacy.judge import PERSON_KINDS, Judge
 from obclip.privacy.lexicon import CHILD, Lexicon
 from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
 from obclip.privacy.scan import Unit
@@ -119,6 +119,19 @@ def _tag(units: list[Unit], i: int) -> bool:
     return (
         units[i - 1].low == "," and sum(unit.low == "," for unit in units[:i]) > 2 if i else False
     )
+
+
+def check_bare_figures(units: list[Unit]) -> None:
+    """Refuse "aged 70 man": an age in figures where no pattern of the table reads it."""
+    for before, unit, after in zip(units, units[1:], units[2:], strict=False):
+        noun = after.row is not None and after.row.kind in PERSON_KINDS
+        if noun and before.low == "aged" and unit.figure is None and unit.low.isdigit():
+            raise refuse(
+                "age_figure",
+                f"the age {unit.text!r} stands where it cannot be masked",
+                unit.text,
+                'write it after the person ("a man aged 70") or as "70-year-old"',
+            )
 
 
 def check_spelled_out(text: str, table: Lexicon) -> None:
