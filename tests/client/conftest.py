@@ -5,6 +5,7 @@ import pytest
 from obclip.client import transport
 from obclip.client.device import Device
 from obclip.client.profile import Public
+from obclip.diffusion.compatibility import Facts, read_facts
 from obclip.diffusion.pairs import find
 from obclip.privacy import Expansion, PrivacySettings, expand
 
@@ -25,6 +26,11 @@ def public(tiny_pair: str) -> Public:
 @pytest.fixture(scope="session")
 def device(tiny_pair: str) -> Device:
     return Device.of(find(tiny_pair).device)
+
+
+@pytest.fixture(scope="session")
+def facts(tiny_pair: str) -> Facts:
+    return read_facts(find(tiny_pair).device)
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from obclip.client.device import Device
-from obclip.client.generate import Report, download
+from obclip.client.download import Report, download
 from obclip.client.profile import Public
 from obclip.client.transport import RETRIES, Connection
+from obclip.diffusion.compatibility import Facts
 from obclip.errors import (
     AnswerInvalid,
     ModelError,
@@ -33,13 +33,13 @@ Try = Callable[..., ObclipError]
 
 
 @pytest.fixture
-def fails(device: Device, public: Public, expansion: Expansion) -> Try:
+def fails(facts: Facts, public: Public, expansion: Expansion) -> Try:
     """Downloads from a server that must not succeed; the one error, checked for its form."""
 
     def attempt(fake: Fake | None, address: str, timeout: float = 20.0) -> ObclipError:
         connection = Connection(address, timeout=timeout)
         with pytest.raises(ObclipError) as caught:
-            download(expansion.candidates, public, device, connection, seed=5, report=Report())
+            download(expansion.candidates, public, facts, connection, seed=5, report=Report())
         line = str(caught.value)
         assert line.isprintable()
         assert len(line) < 1500

@@ -10,9 +10,11 @@ import pytest
 
 from obclip.client import generate as story
 from obclip.client.device import Device
-from obclip.client.generate import Report, download, finish_all, generate, generate_on_device
+from obclip.client.download import Report, download
+from obclip.client.generate import finish_all, generate, generate_on_device
 from obclip.client.profile import Public
 from obclip.client.transport import Connection, Exchange
+from obclip.diffusion.compatibility import Facts
 from obclip.diffusion.pairs import find
 from obclip.errors import ObclipError, SelectionError
 from obclip.evaluation.methods import Prompts, Setting, latents
@@ -108,11 +110,11 @@ def test_the_download_cannot_see_the_choice() -> None:
 
 
 def test_the_request_holds_the_set_and_the_profiles_public_numbers(
-    cloud: str, device: Device, public: Public, expansion: Expansion
+    cloud: str, facts: Facts, public: Public, expansion: Expansion
 ) -> None:
     report, connection = Report(), Connection(cloud)
     answer = download(
-        expansion.candidates, public, device, connection, seed=SEED, images=2, report=report
+        expansion.candidates, public, facts, connection, seed=SEED, images=2, report=report
     )
     (post,) = [e.sent for e in connection.trace if e.method == "POST"]
     sent = decode_request(post)
@@ -157,10 +159,10 @@ def test_several_pictures_travel_in_one_request_and_differ(
 
 
 def test_all_pictures_of_the_set_can_be_shown_without_the_choice(
-    cloud: str, device: Device, public: Public, expansion: Expansion
+    cloud: str, facts: Facts, device: Device, public: Public, expansion: Expansion
 ) -> None:
     answer = download(
-        expansion.candidates, public, device, Connection(cloud), seed=SEED, report=Report()
+        expansion.candidates, public, facts, Connection(cloud), seed=SEED, report=Report()
     )
     result = generate(expansion, public, lambda: cloud, seed=SEED)
     shown = finish_all(expansion.candidates, answer, public, device, result.sampling)
@@ -222,12 +224,12 @@ def test_a_bad_number_is_told_before_the_set_leaves(
 
 
 def test_a_set_that_the_contract_refuses_does_not_leave(
-    cloud: str, public: Public, expansion: Expansion, device: Device
+    cloud: str, public: Public, expansion: Expansion, facts: Facts
 ) -> None:
     with between(cloud) as fake:
         with pytest.raises(ObclipError) as error:
             download(
-                expansion.candidates, public, device, Connection(fake.address), seed=1,
+                expansion.candidates, public, facts, Connection(fake.address), seed=1,
                 images=64, report=Report(),
             )  # fmt: skip
         assert error.value.code == "bad_images"

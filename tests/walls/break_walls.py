@@ -117,10 +117,10 @@ VIOLATIONS = (
     ),
     Violation(
         "non-interference", "the user's own prompt goes first", "client/generate.py",
-        "        expansion.candidates, public, device, Connection(server),",
+        "        expansion.candidates, public, facts, Connection(server),",
         "        __import__('dataclasses').replace(expansion.candidates, prompts=(lambda p, i: "
         "(p[i], *p[:i], *p[i + 1:]))(expansion.candidates.prompts, expansion.choice.reveal())), "
-        "public, device, Connection(server),",
+        "public, facts, Connection(server),",
         "tests/client/test_generate.py::"
         "test_the_exchange_is_byte_identical_whichever_member_is_the_users",
     ),
@@ -137,11 +137,9 @@ VIOLATIONS = (
     ),
     Violation(
         "device-only opens no socket", "it looks for a newer model first", "client/generate.py",
-        "    device.check_size(sampling.height, sampling.width)\n"
-        "    with report.timed(\"device\"):",
-        "    device.check_size(sampling.height, sampling.width)\n"
-        "    __import__('socket').create_connection(('127.0.0.1', 9))\n"
-        "    with report.timed(\"device\"):",
+        "    check_size(side, side, facts.size_step)\n",
+        "    check_size(side, side, facts.size_step)\n"
+        "    __import__('socket').create_connection(('127.0.0.1', 9))\n",
         "tests/client/test_generate.py::test_device_only_opens_no_socket",
     ),
     Violation(
@@ -177,7 +175,7 @@ VIOLATIONS = (
     ),
     Violation(
         "performance settings never change the set", "the split changes the seed",
-        "client/generate.py", "            request = build_request(candidates, asked, seed)\n",
+        "client/download.py", "            request = build_request(candidates, asked, seed)\n",
         "            request = build_request(candidates, asked, seed + public.split)\n",
         SET + "test_performance_settings_change_neither_the_set_nor_its_order_nor_the_seed",
     ),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from obclip.client.device import Device
-from obclip.client.generate import Report, download
+from obclip.client.download import Report, download
 from obclip.client.profile import Public
 from obclip.client.transport import Connection
+from obclip.diffusion.compatibility import read_facts
 from obclip.diffusion.pairs import find
 from obclip.errors import ObclipError, RequestError, SelectionError
 from obclip.privacy import (
@@ -64,17 +64,17 @@ def test_no_grouping_lets_a_protected_prompt_leave_alone(prompt: str) -> None:
 
 
 def test_a_device_sends_no_protected_prompt_alone(tiny_pair: str, cloud: str) -> None:
-    device, public = Device.of(find(tiny_pair).device), Public(pair=tiny_pair, steps=2, split=1)
+    facts, public = read_facts(find(tiny_pair).device), Public(pair=tiny_pair, steps=2, split=1)
     with between(cloud) as fake:
         with pytest.raises(RequestError, match="may not leave alone"):
-            download(ALONE, public, device, Connection(fake.address), seed=1, report=Report())
+            download(ALONE, public, facts, Connection(fake.address), seed=1, report=Report())
         assert fake.paths() == ["models"]
 
 
 def test_performance_settings_change_neither_the_set_nor_its_order_nor_the_seed(
     tiny_pair: str, cloud: str
 ) -> None:
-    device = Device.of(find(tiny_pair).device)
+    facts = read_facts(find(tiny_pair).device)
     candidates = expand(PROMPTS[1], PrivacySettings()).candidates
     public = Public(pair=tiny_pair, steps=3, split=1)
     seen = set()
@@ -84,7 +84,7 @@ def test_performance_settings_change_neither_the_set_nor_its_order_nor_the_seed(
     ):  # fmt: skip
         connection = Connection(cloud)
         chosen = replace(public, **change)  # type: ignore[arg-type]
-        download(candidates, chosen, device, connection, seed=77, report=Report())
+        download(candidates, chosen, facts, connection, seed=77, report=Report())
         (sent,) = [decode_request(e.sent) for e in connection.trace if e.method == "POST"]
         seen.add((sent.prompts, sent.negatives, sent.seed, sent.table_version))
     assert len(seen) == 1

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 SAVE_EVERY_SECONDS = 180
+#: A step that took longer was interrupted (a paused process, a sleeping machine).
+LONGEST_STEP_SECONDS = 15.0
 
 
 class Clock:
@@ -46,7 +48,7 @@ class Clock:
 
     def tick(self) -> None:
         now = time.monotonic()
-        self.trained += now - self._last
+        self.trained += min(now - self._last, LONGEST_STEP_SECONDS)
         self._last = now
         self.step += 1
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from obclip.client.generate import OnStage
+    from obclip.client.download import OnStage
     from obclip.client.profile import Profile
 
 FILE = click.Path(dir_okay=True, path_type=Path)

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from obclip.client.sheet import contact_sheet
 
 if TYPE_CHECKING:
-    from obclip.client.generate import Report
+    from obclip.client.download import Report
     from obclip.client.profile import Public
     from obclip.evaluation.noninterference import Verdict
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from obclip.client.generate import Report
+    from obclip.client.download import Report
     from obclip.client.profile import Public
     from obclip.privacy import Expansion
 

@@ -15,8 +15,6 @@ from obclip.diffusion.denoiser import UNetDenoiser
 from obclip.diffusion.loading import Parts, load
 from obclip.diffusion.pairs import Source
 from obclip.diffusion.sampling import initial_noise, make_scheduler, run
-from obclip.errors import ModelError, RequestError
-from obclip.protocol.messages import ModelInfo
 
 OnStep = Callable[[int, int], None]
 
@@ -47,32 +45,6 @@ class Device:
             ModelError: missing or broken.
         """
         return Device(load(source, dtype=dtype))
-
-    def check(self, cloud: ModelInfo) -> None:
-        """Raises ModelError unless this model can finish that cloud model's latents."""
-        problems = list(self.parts.schedule.differences(cloud.schedule))
-        for name in ("latent_channels", "latent_factor", "scaling_factor"):
-            mine, theirs = getattr(self.parts, name), getattr(cloud, name)
-            if mine != theirs:
-                problems.append(f"{name}: {mine} and {theirs}")
-        if problems:
-            raise ModelError(
-                "device and cloud model do not make a pair", code="not_a_pair",
-                got="; ".join(problems), expected="one latent space and one noise schedule",
-                action="choose the cloud's own --pair",
-            )  # fmt: skip
-
-    def check_size(self, height: int, width: int) -> None:
-        """Raises RequestError for a picture size that the model cannot make."""
-        factor = self.parts.latent_factor * 2 ** (
-            len(self.parts.unet.config.block_out_channels) - 1
-        )
-        for name, value in (("height", height), ("width", width)):
-            if value < factor or value % factor:
-                raise RequestError(
-                    f"{name} does not fit the model", code=f"bad_{name}", got=value,
-                    expected=f"a multiple of {factor}",
-                )  # fmt: skip
 
     def noise(self, sampling: Sampling, seed: int, images: int) -> Tensor:
         """Initial latents (images, channels, h, w) of a generation without a cloud."""

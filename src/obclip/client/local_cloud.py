@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import subprocess
 import sys
@@ -29,8 +28,7 @@ class LocalCloud:
         # a file, not a pipe: nobody reads along, and a full pipe would stop the child
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 closed in stop()
         self._process = subprocess.Popen(  # noqa: S603 our own program, no shell
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
-            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
         )  # fmt: skip
         self._address: str | None = None
 

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from obclip.cloud.plan import Plan
+from obclip.diffusion.compatibility import check_size
 from obclip.diffusion.denoiser import Conditioning, UNetDenoiser
 from obclip.diffusion.loading import Parts
 from obclip.diffusion.sampling import initial_noise, make_scheduler, run
-from obclip.errors import PlanError, RequestError
+from obclip.errors import PlanError
 
 #: Called with (steps done, steps in all); raising an exception stops the run.
 OnStep = Callable[[int, int], None]
@@ -49,15 +50,7 @@ class Engine:
 
     def check(self, job: Job) -> None:
         """Raises RequestError, before any compute, if the model cannot make this."""
-        factor = self.parts.latent_factor * 2 ** (
-            len(self.parts.unet.config.block_out_channels) - 1
-        )
-        for name, value in (("height", job.height), ("width", job.width)):
-            if value % factor:
-                raise RequestError(
-                    f"{name} does not fit the model", code=f"bad_{name}", got=value,
-                    expected=f"a multiple of {factor}",
-                )  # fmt: skip
+        check_size(job.height, job.width, self.parts.size_step)
 
     @torch.inference_mode()
     def run(self, job: Job, plan: Plan, on_step: OnStep | None = None) -> Tensor:

@@ -66,7 +66,7 @@ def unet_of(source: Source) -> tuple[dict[str, Any], int, int]:
 
 
 def _from_folder(folder: Path) -> tuple[dict[str, Any], int, int]:
-    from obclip.diffusion.loading import latent_factor, read_json
+    from obclip.diffusion.folder import latent_factor, read_json
 
     tokenizer = read_json(folder / "tokenizer" / "tokenizer_config.json")
     return (

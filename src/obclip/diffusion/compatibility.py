@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from obclip.diffusion.folder import latent_factor, read_json, snapshot
 from obclip.diffusion.pairs import Source
-from obclip.errors import ModelError
+from obclip.errors import ModelError, RequestError
 from obclip.protocol.schedule import NoiseSchedule
 
 
@@ -21,6 +22,12 @@ class Facts:
     scaling_factor: float
     schedule: NoiseSchedule
     widths: tuple[int, ...]
+    side: int
+
+    @property
+    def size_step(self) -> int:
+        """Pixels: every side of a picture is a multiple of this."""
+        return self.latent_factor * int(2 ** (len(self.widths) - 1))
 
     def as_dict(self) -> dict[str, Any]:
         values = asdict(self)
@@ -34,8 +41,6 @@ def read_facts(source: Source) -> Facts:
     Raises:
         ModelError: missing, or not in diffusers format.
     """
-    from obclip.diffusion.loading import latent_factor, read_json, snapshot
-
     folder = snapshot(source)
     index = read_json(folder / "model_index.json")
     unet = read_json(folder / "unet" / "config.json")
@@ -49,6 +54,7 @@ def read_facts(source: Source) -> Facts:
             scaling_factor=float(vae.get("scaling_factor", 0.18215)),
             schedule=NoiseSchedule.of(read_json(folder / "scheduler" / "scheduler_config.json")),
             widths=tuple(unet["block_out_channels"]),
+            side=int(unet["sample_size"]) * latent_factor(vae),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
@@ -57,7 +63,20 @@ def read_facts(source: Source) -> Facts:
         ) from None  # fmt: skip
 
 
-def problems(cloud: Facts, device: Facts) -> tuple[str, ...]:
+class Public(Protocol):
+    """What either side tells of its model: facts of a folder, or a cloud's public parameters."""
+
+    @property
+    def latent_channels(self) -> int: ...
+    @property
+    def latent_factor(self) -> int: ...
+    @property
+    def scaling_factor(self) -> float: ...
+    @property
+    def schedule(self) -> NoiseSchedule: ...
+
+
+def problems(cloud: Public, device: Public) -> tuple[str, ...]:
     """Why the two are not a pair, in words; empty if they are one."""
     found = [
         f"{name}: {getattr(cloud, name)} and {getattr(device, name)}"
@@ -65,3 +84,24 @@ def problems(cloud: Facts, device: Facts) -> tuple[str, ...]:
         if getattr(cloud, name) != getattr(device, name)
     ]
     return (*found, *cloud.schedule.differences(device.schedule))
+
+
+def check_pair(cloud: Public, device: Public) -> None:
+    """Raises ModelError unless the device model can finish the cloud model's latents."""
+    found = problems(cloud, device)
+    if found:
+        raise ModelError(
+            "device and cloud model do not make a pair", code="not_a_pair", got="; ".join(found),
+            expected="one latent space and one noise schedule",
+            action="choose the cloud's own --pair",
+        )  # fmt: skip
+
+
+def check_size(height: int, width: int, step: int) -> None:
+    """Raises RequestError for a picture size (pixels) that is no multiple of ``step``."""
+    for name, value in (("height", height), ("width", width)):
+        if value < step or value % step:
+            raise RequestError(
+                f"{name} does not fit the model", code=f"bad_{name}", got=value,
+                expected=f"a multiple of {step}",
+            )  # fmt: skip

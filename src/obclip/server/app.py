@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import torch
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
@@ -91,7 +92,11 @@ def create_app(engine: Engine, info: ModelInfo, settings: Settings) -> FastAPI:
         # every kind of cell is a multiple of one pass, so the pass itself drops out
         return round(plan_cost(plan, 1).ratio, 4)
 
-    jobs = Jobs(work, queue=settings.queue, keep_seconds=settings.keep_seconds)
+    def threads() -> None:
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+
+    jobs = Jobs(work, queue=settings.queue, keep_seconds=settings.keep_seconds, prepare=threads)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

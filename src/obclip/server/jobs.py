@@ -23,7 +23,7 @@ Work = Callable[[GenerateRequest, Callable[[int, int], None]], bytes]
 OVER = frozenset({"done", "failed", "cancelled"})
 
 
-class Cancelled(Exception):  # noqa: N818 a wish, not a fault  # noqa: N818 a wish, not a fault
+class Cancelled(Exception):  # noqa: N818 a wish, not a fault
     """Raised inside a run to stop it within one step."""
 
 
@@ -53,8 +53,17 @@ class Job:
 class Jobs:
     """The queue, its worker, and the answers that wait to be fetched."""
 
-    def __init__(self, work: Work, *, queue: int, keep_seconds: float) -> None:
+    def __init__(
+        self,
+        work: Work,
+        *,
+        queue: int,
+        keep_seconds: float,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        """``prepare`` is called once, on the worker's thread, before its first job."""
         self._work, self._queue, self._keep = work, queue, keep_seconds
+        self._prepare = prepare
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Condition()
         self._stop = False
@@ -125,6 +134,8 @@ class Jobs:
         return None
 
     def _loop(self) -> None:
+        if self._prepare is not None:
+            self._prepare()
         while self._step():
             pass
 

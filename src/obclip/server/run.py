@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import torch
 import uvicorn
@@ -30,8 +31,10 @@ def serve(settings: Settings, *, until_stdin_closes: bool = False) -> None:
         ModelError: the model cannot be loaded.
     """
     listener = _listen(settings.host, settings.port)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    settings = replace(settings, threads=settings.threads or torch.get_num_threads())
+    # OpenMP threads stop spinning between parallel regions once there are more of them than cores:
+    # a pool of this thread's own would make the engine's a third slower (docs/log.md)
+    torch.set_num_threads(1)
     pair = find(settings.pair)
     parts = load(
         pair.cloud, dtype=getattr(torch, settings.dtype), device=settings.device, vae=False
@@ -56,6 +59,8 @@ def _listen(host: str, port: int) -> socket.socket:
             "cannot listen", code="bind", got=f"{host}:{port} ({error.strerror})",
             expected="a free port of an address of this machine", action="choose another --port",
         ) from None  # fmt: skip
+    # asyncio sets it on sockets of its own only; without it each answer waits 40 ms for an ACK
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 

@@ -1,0 +1,136 @@
+"""Everything that crosses the wire: a set goes out, all its latents come back, the line is closed.
+
+Protects: nothing here has seen the choice; what comes back is sealed until the connection is gone.
+No torch: a set is on its way while the device model is still being loaded.
+Does not protect: what stands in the set for all to see (docs/privacy.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from obclip.client.profile import Public
+from obclip.client.transport import Connection, printable
+from obclip.client.validate import validate
+from obclip.diffusion.compatibility import Facts, check_pair, check_size
+from obclip.errors import PlanError, RequestError
+from obclip.privacy import CandidateSet
+from obclip.privacy.request import PublicParameters, build_request
+from obclip.privacy.selection import Sealed, seal
+from obclip.protocol.codec import Latents, decode_request
+from obclip.protocol.messages import ModelInfo
+
+#: Called with (stage, steps done, steps in all).
+OnStage = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Reports nothing."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened, for the user's eyes: bytes, the cloud's cost, seconds by stage."""
+
+    n: int = 1
+    ratio: float = 0.0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the wall-clock seconds of a block to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """All that came back for one set, sealed: its connection is closed for good.
+
+    One item a candidate, (images, channels, h, w). ``asked`` is what the request said in public.
+    """
+
+    latents: Sealed[Latents]
+    asked: PublicParameters
+
+
+def parameters(public: Public, cloud: ModelInfo, images: int) -> PublicParameters:
+    """The public parameters of a request; what the profile leaves open is the cloud's own."""
+    return PublicParameters(
+        model=cloud.name,
+        plan=public.plan,
+        scheduler=public.scheduler,
+        steps=public.steps,
+        split=public.split,
+        guidance=cloud.guidance if public.guidance is None else float(public.guidance),
+        height=public.side or cloud.height,
+        width=public.side or cloud.width,
+        images=images,
+    )
+
+
+def download(
+    candidates: CandidateSet,
+    public: Public,
+    device: Facts,
+    connection: Connection,
+    *,
+    seed: int,
+    images: int = 1,
+    report: Report,
+    on_stage: OnStage = silent,
+) -> Download:
+    """Sees the set, not the choice. The connection is closed when this returns or raises.
+
+    Args:
+        device: the device model's facts, from its configs: what it cannot finish is not asked for.
+
+    Raises:
+        ModelError: the cloud's model and the device's do not make a pair.
+        TransportError, ServerError, ProtocolError, AnswerInvalid: as their names say.
+    """
+    with connection, report.timed("cloud"):
+        try:
+            cloud = _model(connection, public)
+            check_pair(cloud, device)
+            asked = parameters(public, cloud, images)
+            check_size(asked.height, asked.width, device.size_step)
+            request = build_request(candidates, asked, seed)
+            decode_request(request)  # what the contract refuses does not leave
+            accepted = connection.submit(request)
+            connection.follow(accepted, lambda p: on_stage("cloud", p.step, p.steps))
+            n, factor = len(candidates.prompts), cloud.latent_factor
+            shape = (
+                images, n, cloud.latent_channels, asked.height // factor, asked.width // factor,
+            )  # fmt: skip
+            latents = connection.fetch(accepted, shape)
+            validate(latents)
+        finally:
+            report.bytes_up, report.bytes_down = connection.bytes_up, connection.bytes_down
+        report.n, report.ratio = n, accepted.ratio
+    return Download(seal(tuple(latents[:, i] for i in range(n)), connection), asked)
+
+
+def _model(connection: Connection, public: Public) -> ModelInfo:
+    info = connection.info()
+    model = next((m for m in info.models if m.name == public.pair), None)
+    if model is None:
+        raise RequestError(
+            "the cloud does not serve that pair", code="unknown_model", got=public.pair,
+            expected=printable(" or ".join(m.name for m in info.models)),
+            action="choose it with --pair",
+        )  # fmt: skip
+    if public.plan not in model.plans:
+        raise PlanError(
+            "unknown plan", code="unknown_plan", got=public.plan,
+            expected=printable(" or ".join(model.plans)),
+        )  # fmt: skip
+    return model
