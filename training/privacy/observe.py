@@ -9,8 +9,8 @@ from obclip.privacy.analyse import analyse
 from obclip.privacy.leakage import words_in
 from obclip.privacy.lexicon import lexicon
 from obclip.privacy.normalise import normalise
-from obclip.privacy.scan import figures_in_digits
 from obclip.privacy.settings import PrivacySettings
+from obclip.privacy.spelled import figures_in_digits
 from obclip.privacy.taxonomy import attributes
 
 EVERYTHING = PrivacySettings(protect=tuple(attributes()))
