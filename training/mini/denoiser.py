@@ -124,11 +124,15 @@ def rate(share: float, step: int, peak: float) -> float:
 
 
 def noised(
-    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator
+    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator, *, warp: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Stratified timesteps; returns (noisy x, t, v target, signal-to-noise ratio)."""
+    """Stratified timesteps; returns (noisy x, t, v target, signal-to-noise ratio).
+
+    Args:
+        warp: timesteps are 1000 u^warp for uniform u; above 1 there are more of little noise.
+    """
     size = len(x)
-    strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
+    strata = ((torch.arange(size) + torch.rand(size, generator=generator)) / size) ** warp
     t = (strata[torch.randperm(size, generator=generator)] * 1000).long().clamp(max=999)
     a = alphas[t].view(-1, 1, 1, 1)
     noise = torch.randn(x.shape, generator=generator)

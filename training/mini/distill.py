@@ -1,7 +1,9 @@
 """Stage 7: the device UNet, distilled from the cloud UNet.
 
 Same noise, same text, same autoencoder: its targets are the cloud model's outputs, guided by
-nothing (guidance is applied when sampling, by both models alike).
+nothing (guidance is applied when sampling, by both models alike). Three quarters of its practice
+are on timesteps below 650: those it is given after the split (k = 10 of 25 leaves it the ones
+below 600).
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from training.mini.denoiser import (
 )
 
 DEVICE_WIDTHS = (64, 96, 128)
+#: 0.65 ** (1 / 1.5) = 0.75 of the timesteps are below 650.
+WARP = 1.5
 
 
 def averaged_cloud(work: Path, channels: int) -> tuple[CLIPTextModel, UNet2DConditionModel]:
@@ -76,7 +80,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate(clock.share, clock.step, 2e-3)
         x, ids = data.batch(BATCH)
-        noisy, t, _, snr = noised(alphas, x, generator)
+        noisy, t, _, snr = noised(alphas, x, generator, warp=WARP)
         with torch.inference_mode():
             states = text(ids).last_hidden_state
             target = teacher(noisy, t, states).sample
