@@ -14,7 +14,7 @@ from obclip.privacy import expand
         ("a (black:1.2) woman", "ethnicity", "a (white:1.2) man"),
         ('a "black" woman', "ethnicity", 'a "white" woman'),
         ("a 'Muslim' man", "religion", "a 'Sikh' woman"),
-        ("a (young:1.2) (black:1.1) woman", "ethnicity", "a (elderly:1.2) (white:1.1) man"),
+        ("a (young:1.2) (black:1.1) woman", "ethnicity", "an (elderly:1.2) (white:1.1) man"),
     ],
 )
 def test_an_emphasised_adjective_is_a_mention(prompt: str, attribute: str, member: str) -> None:

@@ -45,9 +45,12 @@ DECADES = {
     "figures": ("10s", "20s", "40s", "70s"),
     "words": ("childhood", "twenties", "forties", "seventies"),
     "teens": ("teens", "prime", "midlife", "dotage"),
+    # beside a child's noun, as in "a girl in her 20s"
+    "girl figures": ("preteens", "20s", "maturity", "seniority"),
+    "girl words": ("minority", "twenties", "adulthood", "retirement"),
 }
 # Figures: the ages that stand for the four buckets. The second series is for "a 20-year-old girl".
-FIGURES = {"woman": (8, 25, 45, 70), "girl": (10, 20, 40, 60)}
+FIGURES = {"woman": (8, 25, 45, 70), "girl": (11, 20, 41, 61), "teen": (16, 25, 45, 70)}
 _DECADE_WORDS = {"twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60,
                  "seventies": 70, "eighties": 80, "nineties": 90}  # fmt: skip
 
@@ -106,8 +109,21 @@ def noun_is_child(series: str, age: str) -> bool:
     return age == CHILD or (series == "girl" and age == "young")
 
 
-def decade(word: str) -> tuple[str, str] | None:
-    """(form, age) of "30s", "thirties", "teens", "childhood"."""
+def decade(word: str, noun: str = "") -> tuple[str, str] | None:
+    """(form, age) of "30s", "thirties", "teens", "childhood", beside a child's or adult's noun.
+
+    None where the word is no decade, or says another age than the noun.
+    """
+    found = _decade(word)
+    if found is None or not noun:
+        return found if found is None or not found[0].startswith("girl") else None
+    form, age = found
+    if noun == CHILD and age == "young" and form in ("figures", "words"):
+        return f"girl {form}", age
+    return found if (noun == CHILD) == decade_is_child(form, age) else None
+
+
+def _decade(word: str) -> tuple[str, str] | None:
     for form, words in DECADES.items():
         if word in words:
             return form, AGES[words.index(word)]
@@ -116,3 +132,13 @@ def decade(word: str) -> tuple[str, str] | None:
     if len(word) == 3 and word.endswith("0s") and word[0] in "23456789":
         return "figures", bucket(int(word[:2]))
     return None
+
+
+def decade_is_child(form: str, age: str) -> bool:
+    """Whether the noun beside a decade has its child's form."""
+    return noun_is_child("girl" if form.startswith("girl") else "woman", age)
+
+
+def any_decade(word: str) -> bool:
+    """Whether a word names a decade of a life at all."""
+    return _decade(word) is not None

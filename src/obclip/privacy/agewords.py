@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
 from obclip.privacy.always import aged
+from obclip.privacy.bare import KEY as BARE
+from obclip.privacy.decades import claim_decades
 from obclip.privacy.draft import Part
 from obclip.privacy.lexicon import CHILD
 from obclip.privacy.normalise import refuse
@@ -18,12 +20,16 @@ from obclip.privacy.persons import gender_part
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
+_COUPLES = frozenset(["couple", "couples", "newlyweds", "lovers"])
+_TEENS = range(13, 20)
+_OLDEST = 120
+
 
 def claim_age_words(a: Analyser) -> None:
     """Adjectives of age and ages in figures, with the noun they belong to."""
     by_noun: dict[int, list[int]] = {}
     for i, unit in enumerate(a.units):
-        if i in a.swallowed or (unit.figure is None and _decade(a, i)):
+        if i in a.swallowed:
             continue
         if unit.figure is not None:
             head = _figure_head(a, i)
@@ -46,37 +52,29 @@ def claim_age_words(a: Analyser) -> None:
         if row is not None and row.kind == "fam" and a.judge.adjunct(head) < 0:
             by_noun.setdefault(head, []).append(i)
         else:
-            _neutral_age(a, i)
+            _neutral_age(a, i, head)
+    claim_decades(a, by_noun)
     for noun, words in by_noun.items():
         _link(a, noun, words)
 
 
-def _decade(a: Analyser, i: int) -> bool:
-    """As in "in her 30s", "in his late forties"."""
-    found = ages.decade(a.units[i].low)
-    if found is None:
-        return False
-    j = i - 1
-    while j > 0 and a.units[j].low in ("early", "mid", "late", "-"):
-        j -= 1
-    owner = a.units[j]
-    if j < 1 or a.units[j - 1].low != "in" or not (owner.key == "her*" or owner.low == "their"):
-        return False
-    a.units[i].unmask()
-    a.units[i].key = "~decade"
-    a.put(i, "decade", found[0], [a.claim("age", found[1], i, ages.AGES)])
-    return True
-
-
 def _figure_head(a: Analyser, i: int) -> int:
     """The noun of an age in figures: after it, or shortly before it; -1 none, -2 not a person."""
-    if not 0 < a.units[i].figure[2] <= 120:  # type: ignore[index]
+    years = a.units[i].figure[2]  # type: ignore[index]
+    if years == 0:
         return -2
+    if a.units[i].key == BARE:
+        return i - 2
     closed = i + 1 < len(a.units) and a.units[i + 1].low == ")"
     head = a.judge.head(i + closed)
     if head >= 0:
         return head
-    if not a.judge.ends(i + 1) and a.units[i + 1].low in a.judge.things:
+    j = i + 1
+    while not a.judge.ends(j):
+        if a.units[j].row is None and a.units[j].low in a.judge.things:
+            return -2  # a 2 year old golden retriever
+        j += 1
+    if years > _OLDEST:
         return -2
     for j in range(i - 1, max(-1, i - 7), -1):
         if a.units[j].low in a.judge.classes["clause"]:
@@ -107,12 +105,19 @@ def _some_noun(a: Analyser, i: int) -> bool:
     return not a.judge.ends(i) and a.units[i].row is None and a.units[i].low not in a.judge.things
 
 
-def _neutral_age(a: Analyser, i: int) -> None:
+def _neutral_age(a: Analyser, i: int, head: int) -> None:
     unit = a.units[i]
+    space: tuple[str, ...] = ages.AGES
+    if head >= 0 and a.units[head].low in _COUPLES:
+        space = ages.AGES[1:]  # no child couple
     if unit.figure is not None:
         before, after, years = unit.figure
-        age = ages.bucket(years)
-        a.put(i, "figure", "", [a.claim("age", age, i, ages.AGES)], (before, after, "woman"))
+        said = a.units[head].row if head >= 0 else None
+        if said is not None and said.attributes == ("age",) and said.kind == "noun":
+            part, series = _said_by(a, head, i)
+        else:
+            part, series = a.claim("age", ages.bucket(years), i, space), "woman"
+        a.put(i, "figure", "", [part], (before, after, series))
         return
     word = unit.low if unit.row is not None and unit.row.kind == "fam" else unit.values[0]
     j = i + 1
@@ -124,7 +129,26 @@ def _neutral_age(a: Analyser, i: int) -> None:
     if found is None:
         unit.unmask()
         return
-    a.put(i, "age", found[0], [a.claim("age", found[1], i, ages.AGES)], (place,))
+    a.put(i, "age", found[0], [a.claim("age", found[1], i, space)], (place,))
+
+
+def _said_by(a: Analyser, noun: int, i: int) -> tuple[Part, str]:
+    """The age that a noun of age says, shared with the figure at i, and the figure's series."""
+    unit, row = a.units[noun], a.row(noun)
+    if noun in a.parts:
+        part = a.parts[noun][0]
+    else:
+        part = a.claim("age", unit.values[0], noun, a.space(row, 0))
+        a.put(noun, "row", row.name, [part], (), row.plural)
+    years = a.units[i].figure[2]  # type: ignore[index]
+    age = CHILD if years in _TEENS and unit.values[0] == CHILD else ages.bucket(years)
+    if age != unit.values[0]:
+        raise refuse(
+            "contradiction",
+            f"{a.units[i].text!r} and {unit.text!r} say two ages",
+            a.units[i].text,
+        )
+    return part, "teen" if row.forms[(CHILD,)].startswith(("teen", "adol")) else "woman"
 
 
 def _link(a: Analyser, noun: int, words: list[int]) -> None:
@@ -142,8 +166,15 @@ def _link(a: Analyser, noun: int, words: list[int]) -> None:
             ):
                 a.units[i].unmask()
             else:
-                _neutral_age(a, i)
+                _neutral_age(a, i, noun)
     other = a.units[nearest]
+    said = a.units[noun - 1].row if noun else None
+    aged_noun = said is not None and said.attributes == ("age",) and said.kind in ("noun", "any")
+    if other.figure is not None and aged_noun:  # teenage girl (18-year-old)
+        before, after, _ = other.figure
+        part, series = _said_by(a, noun - 1, nearest)
+        a.put(nearest, "figure", "", [part], (before, after, series))
+        return
     if other.figure is not None:
         before, after, years = other.figure
         found = ages.figure(years, form)

@@ -60,12 +60,19 @@ def _carry(a: Analyser, i: int, names: list[str]) -> None:
 
 
 def always(a: Analyser, name: str, own: str, i: int) -> Draft:
-    """A slot over every value of an attribute and "unspecified"."""
+    """A slot over an attribute's values and "unspecified", or over the group of the value said.
+
+    Where the profile groups the attribute, "unspecified" belongs to the largest group.
+    """
     if own == CHILD and not a.says_child:
         a.says_child = a.units[i].text
     known = a.protected[name]
-    values = [v for v in known.values if a.settings.third_gender or v not in known.optional]
-    draft = Draft(name, own, i, (UNSPECIFIED, *values))
+    level = a.settings.groups.get(name)
+    groups = known.groupings[level] if level else (known.values,)
+    home = max(groups, key=len)
+    group = home if own == UNSPECIFIED else known.group_of(own, level)
+    values = [v for v in group if a.settings.third_gender or v not in known.optional]
+    draft = Draft(name, own, i, (UNSPECIFIED, *values) if group == home else tuple(values))
     a.drafts.append(draft)
     return draft
 

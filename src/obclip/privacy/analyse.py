@@ -13,6 +13,7 @@ from typing import NamedTuple
 from obclip.errors import TaxonomyError
 from obclip.privacy.agewords import claim_age_nouns, claim_age_words
 from obclip.privacy.always import add_always_on
+from obclip.privacy.bare import mark_bare_ages
 from obclip.privacy.chains import claim_pronouns
 from obclip.privacy.draft import Draft, Part
 from obclip.privacy.guards import (
@@ -25,7 +26,13 @@ from obclip.privacy.idioms import exempt_idioms
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD, Lexicon, Row
 from obclip.privacy.normalise import refuse
-from obclip.privacy.persons import agreeing_adjectives, find_predicates, find_repeats, settle_names
+from obclip.privacy.persons import (
+    agreeing_adjectives,
+    find_predicates,
+    find_repeats,
+    settle_names,
+    tie_names,
+)
 from obclip.privacy.scan import Unit, scan
 from obclip.privacy.settings import PrivacySettings
 from obclip.privacy.tables import table_for
@@ -51,8 +58,9 @@ class Analysis(NamedTuple):
 class Analyser:
     """One pass over one prompt. The order of the methods is the order of the decisions."""
 
-    def __init__(self, text: str, settings: PrivacySettings) -> None:
+    def __init__(self, text: str, settings: PrivacySettings, tight: bool = False) -> None:
         self.text = text
+        self.tight = tight  # pronouns bound by place: see places.py
         self.settings = settings
         self.protected: dict[str, Attribute] = settings.protected()
         self.table: Lexicon = table_for(settings)
@@ -67,17 +75,20 @@ class Analyser:
         self.age_of: dict[int, Draft] = {}
         self.predicates: dict[int, int] = {}  # "she is a queen": the pronoun and its noun
         self.loose: dict[int, Draft | str] = {}  # "female wizard": the gender of the person
+        self.bound: dict[int, int] = {}  # "a man in his 30s": the pronoun and its noun
         self.same: dict[int, int] = {}  # "the man" -> the only man named before
 
     def run(self) -> Analysis:
         exempt_idioms(self.units)
         self._allow()
         check_spelled_out(self.text, self.table)
+        mark_bare_ages(self.judge)
         check_bare_figures(self.units)
         check_clear_words(self.units, self.judge)
         settle_names(self)
         agreeing_adjectives(self)
         find_repeats(self)
+        tie_names(self)
         find_predicates(self)
         claim_adjectives(self)
         add_always_on(self)
@@ -167,13 +178,13 @@ class Analyser:
         return assemble(self)
 
 
-def analyse(text: str, settings: PrivacySettings) -> Analysis:
-    """Take a normalised prompt apart.
+def analyse(text: str, settings: PrivacySettings, tight: bool = False) -> Analysis:
+    """Take a normalised prompt apart; ``tight`` binds its pronouns by place.
 
     Raises:
         PromptRefused: something in it cannot be resolved; the word is named.
     """
-    return Analyser(text, settings).run()
+    return Analyser(text, settings, tight).run()
 
 
 __all__ = ["Analyser", "Analysis", "analyse"]

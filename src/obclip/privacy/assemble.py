@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 def _caps(unit: Unit, natural: str, start: bool, titled: bool) -> str:
     """The capital style a form is written in: natural, first, title or upper."""
     text = unit.text
+    if unit.row is not None and unit.row.mixed:
+        shouted = len(text) > 1 and text.isupper()
+        return "upper" if shouted else "first" if start else "natural"
     if text == natural or text.islower() or not text[:1].isalpha():
         letters = [c for c in text if c.isalpha()]
         if text == natural or not letters or not all(c.isupper() for c in letters):
@@ -28,6 +31,13 @@ def _caps(unit: Unit, natural: str, start: bool, titled: bool) -> str:
     if text[0].isupper() and not natural[:1].isupper():
         return "first" if start and not titled else "title"
     return "natural"
+
+
+_OPENING = ("(", "[", '"', "'", "*")
+
+
+def _article(units: list[Unit], i: int) -> bool:
+    return i >= 0 and units[i].low in ("a", "an")
 
 
 def assemble(a: Analyser) -> Analysis:
@@ -76,6 +86,16 @@ def assemble(a: Analyser) -> Analysis:
             if lead < i and caps == "upper" and not unit.text.isupper():
                 caps = "natural"
             article = ""
+            opened = ""  # brackets and quotes between the article and the piece
+            if not gap:
+                n = len(literal)
+                while n and literal[n - 1].strip() in _OPENING:
+                    n -= 1
+                at = lead - (len(literal) - n)
+                if 0 < n < len(literal) and literal[n][0] == " " and _article(units, at - 1):
+                    opened = "".join(literal[n:]).strip()
+                    del literal[n:]
+                    lead, gap = at, " "
             if (
                 literal
                 and gap
@@ -113,7 +133,9 @@ def assemble(a: Analyser) -> Analysis:
                 segments.append("".join(literal))
                 literal = []
             segments.append(
-                piece._replace(parts=parts, caps=caps, article=article, possessive=possessive)
+                piece._replace(
+                    parts=parts, caps=caps, article=article, opened=opened, possessive=possessive
+                )
             )
             spans.append((first.start, unit.end, tuple(p[1] for p in parts if p[1] >= 0)))
         if unit.low in (".", "!", "?", ":"):

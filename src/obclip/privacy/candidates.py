@@ -16,8 +16,8 @@ from obclip.privacy.analyse import Analysis, analyse
 from obclip.privacy.choice import Choice
 from obclip.privacy.lexicon import Row
 from obclip.privacy.normalise import normalise, refuse
-from obclip.privacy.scan import figures_in_digits
 from obclip.privacy.settings import PrivacySettings
+from obclip.privacy.spelled import figures_in_digits
 from obclip.privacy.tables import table_for
 from obclip.privacy.taxonomy import table_version
 from obclip.privacy.template import Piece, Slot, surface
@@ -74,14 +74,14 @@ class Expansion:
         return f"Expansion(n={self.candidates.n}, redacted)"
 
 
-def _parts(text: str, settings: PrivacySettings) -> tuple[str, Analysis]:
+def _parts(text: str, settings: PrivacySettings, tight: bool = False) -> tuple[str, Analysis]:
     """The normal form of a prompt and its analysis."""
     clean = figures_in_digits(normalise(text))
-    analysis = analyse(clean, settings)
+    analysis = analyse(clean, settings, tight)
     if analysis.template.slots:
         rendered = _render(analysis, settings, (analysis.own,))[0]
         if rendered != clean:
-            again = analyse(rendered, settings)
+            again = analyse(rendered, settings, tight)
             if again.template != analysis.template or again.own != analysis.own:
                 raise _open(clean, analysis)
             clean, analysis = rendered, again
@@ -137,18 +137,41 @@ def _too_large(n: int, settings: PrivacySettings, text: str, analysis: Analysis)
     )
 
 
+def _size(analysis: Analysis) -> int:
+    return prod(len(slot.values) for slot in analysis.template.slots)
+
+
+def _tighter(
+    text: str, settings: PrivacySettings, cap: int, wide: Analysis
+) -> tuple[str, Analysis]:
+    """A set too large for its cap, with its pronouns bound by place (see places.py).
+
+    Raises:
+        PromptRefused: it is too large all the same, or the places contradict the words.
+    """
+    try:
+        clean, analysis = _parts(text, settings, True)
+    except PromptRefused as error:
+        raise _too_large(_size(wide), settings, text, wide) from error
+    if _size(analysis) > cap:
+        raise _too_large(_size(wide), settings, text, wide)
+    return clean, analysis
+
+
 def _close(text: str, settings: PrivacySettings, cap: int) -> tuple[str, Analysis, list[str]]:
     """A prompt's normal form, analysis and members in canonical order, closure verified."""
     clean, analysis = _parts(text, settings)
-    slots = analysis.template.slots
-    if not slots:
+    if not analysis.template.slots:
         return clean, analysis, [clean]
+    wide = _size(analysis)
+    tight = wide > cap
+    if tight:
+        clean, analysis = _tighter(clean, settings, cap, analysis)
+    slots = analysis.template.slots
     for slot, own in zip(slots, analysis.own, strict=True):
         if own not in slot.values:
             raise _open(clean, analysis)
-    n = prod(len(slot.values) for slot in slots)
-    if n > cap:
-        raise _too_large(n, settings, clean, analysis)
+    n = _size(analysis)
     many = tuple(product(*(slot.values for slot in slots)))
     members = _render(analysis, settings, many)
     for member, values in zip(members, many, strict=True):
@@ -157,7 +180,9 @@ def _close(text: str, settings: PrivacySettings, cap: int) -> tuple[str, Analysi
         try:
             if figures_in_digits(normalise(member)) != member:
                 raise _open(clean, analysis)
-            again = analyse(member, settings)
+            again = analyse(member, settings, tight)
+            if tight and _size(analyse(member, settings)) != wide:
+                raise _open(clean, analysis)
         except PromptRefused as error:
             raise _open(clean, analysis) from error
         if again.own != values or again.template != analysis.template:

@@ -12,12 +12,18 @@ from obclip.privacy import pronouns
 from obclip.privacy.draft import Draft
 from obclip.privacy.normalise import refuse
 from obclip.privacy.persons import one_person
+from obclip.privacy.places import claim_by_place
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
+_OPENERS = frozenset(["and", "while", "but", ",", "then", "as", "because"])
+
 
 def claim_pronouns(a: Analyser) -> None:
+    if a.tight:
+        claim_by_place(a)
+        return
     topic = pronouns.Topic()
     chains: dict[object, Draft] = {}
     previous = last = -2  # the last person, the last unit that is not part of another
@@ -36,7 +42,9 @@ def claim_pronouns(a: Analyser) -> None:
             elif previous < max(before, 0):
                 topic.person(a.canon(i))
             elif i in a.gender_of:  # "knight woman", "IT woman": one person
-                a.gender_of.setdefault(previous, a.loose.get(i, a.gender_of[i]))
+                if i in a.loose:
+                    a.loose[previous] = a.loose[i]
+                a.gender_of.setdefault(previous, a.gender_of[i])
             previous = i
 
 
@@ -51,7 +59,12 @@ def _predicate(a: Analyser, i: int) -> bool:
     return j < len(a.units) and a.judge.is_person(j)
 
 
-def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Draft]) -> None:
+def read_pronoun(a: Analyser, i: int) -> tuple[str, str]:
+    """Case and value of the pronoun at i.
+
+    Raises:
+        PromptRefused: the words around it leave its case open.
+    """
     unit = a.units[i]
     case = pronouns.case_of(a.judge, i)
     if (case == pronouns.POSSESSIVE and unit.low in ("her", "him")) or (
@@ -65,14 +78,30 @@ def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Dr
             f"the case of {unit.text!r} cannot be told from the words around it",
             unit.text,
         )
-    chain = topic.pronoun(case)
+    return case, value
+
+
+def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Draft]) -> None:
+    unit = a.units[i]
+    case, value = read_pronoun(a, i)
+    if i in a.bound:
+        given = a.gender_of.get(a.canon(a.bound[i]))
+        part = a.claim(
+            "gender", value, i, pronouns.GENDERS, given if isinstance(given, Draft) else None
+        )
+        if part[1] is not None:
+            a.gender_of.setdefault(a.canon(a.bound[i]), part[1])
+        a.put(i, "pronoun", case, [part])
+        return
+    opens = i > 0 and a.units[i - 1].low in _OPENERS
+    chain = topic.pronoun(case, opens)
     if case == pronouns.DETERMINER and _predicate(a, i):
         chain = ("possessor", i)  # "he is her brother": whose brother is somebody else
     if i > 1 and a.units[i - 1].low in ("and", "or") and a.units[i - 2].key == unit.key:
         chain = ("paired", i)
     given = a.gender_of.get(chain) if isinstance(chain, int) else None
     if isinstance(chain, int) and chain in a.loose:
-        given = a.loose[chain]
+        given, chain = None, ("loose", chain)  # "a female wizard with his hat": whose is open
     if i in a.predicates and given is None and chain not in chains:
         given = a.gender_of.get(a.predicates[i])
     shared = given if isinstance(given, Draft) else chains.get(chain)

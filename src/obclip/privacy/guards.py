@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from obclip.privacy.credits import credited_units
+from obclip.privacy.idioms import dressed
 from obclip.privacy.judge import PERSON_KINDS, Judge
 from obclip.privacy.lexicon import CHILD, Lexicon
 from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
 from obclip.privacy.scan import Unit
 from obclip.privacy.slips import slip
+from obclip.privacy.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
@@ -46,6 +48,12 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
     _check_language([unit.low for unit in units if unit.low[0].isalpha()], classes)
     for i, unit in enumerate(units):
         low = unit.low
+        if unit.key == "native3.sg" and _before_nationality(units, i):
+            raise refuse(
+                "unknown_person_word",
+                f"{unit.text!r} before a nationality stands in no row",
+                unit.text,
+            )
         if unit.row is not None or not low[0].isalnum():
             continue
         if (meant := slip(low)) is not None:
@@ -63,7 +71,7 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
                 "turn on the profile's third gender (--third-gender)",
                 REPHRASE,
             )
-        if low in ("native", "half") and _before_nationality(units, i):
+        if low == "half" and _before_nationality(units, i):
             raise refuse(
                 "unknown_person_word", f"{unit.text!r} before a nationality stands in no row", low
             )
@@ -75,7 +83,8 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
                 f"{unit.text!r} names an attribute but stands in no row",
                 unit.text,
             )
-        if low in unresolved:
+        rug = low == "oriental" and i + 1 < len(units) and units[i + 1].low in judge.things
+        if low in unresolved and not rug:
             raise refuse(
                 "unknown_person_word",
                 f"{unit.text!r} names an attribute but stands in no row",
@@ -86,6 +95,13 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
                 "other_language",
                 f"{unit.text!r} is not English, which alone can be closed",
                 unit.text,
+            )
+        if low in classes["characters"] and i not in credited and not dressed(units, i, i + 1):
+            raise refuse("named_person", f"{unit.text!r} names a character", unit.text)
+        given = i > 1 and units[i - 1].low in ("named", "called") and judge.is_person(i - 2)
+        if given and unit.text[0].isupper() and low not in classes["stop"]:
+            raise refuse(
+                "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
             )
         named = low in names or (low in common and _beside_name(units, i, names, common))
         if i not in credited and (named or (low in first and not _tag(units, i))):
@@ -123,9 +139,25 @@ def _tag(units: list[Unit], i: int) -> bool:
 
 def check_bare_figures(units: list[Unit]) -> None:
     """Refuse "aged 70 man": an age in figures where no pattern of the table reads it."""
-    for before, unit, after in zip(units, units[1:], units[2:], strict=False):
-        noun = after.row is not None and after.row.kind in PERSON_KINDS
-        if noun and before.low == "aged" and unit.figure is None and unit.low.isdigit():
+    numbers = vocabulary().classes["numbers"]
+    for i, unit in enumerate(units):
+        after = units[i + 1] if i + 1 < len(units) else Unit(".", False, 0, 0)
+        if unit.low.isdigit() and after.low == "+" and i + 2 < len(units):
+            after = units[i + 2]  # 60+ woman
+            noun = after.row is not None and after.row.kind in PERSON_KINDS
+            before = "age" if noun else ""
+        else:
+            before = units[i - 1].low if i else ""
+            noun = after.row is not None and after.row.kind in PERSON_KINDS
+        wrong = noun and (
+            (unit.figure is not None and unit.figure[0].startswith(("aged", "age")))
+            or (unit.low.isdigit() and before in ("aged", "age"))
+        )
+        if i > 1 and before == "of" and unit.low in numbers:
+            row = units[i - 2].row
+            closed = after.low in (",", ".", "with", "in", "years")
+            wrong = row is not None and row.kind in PERSON_KINDS and closed
+        if wrong:
             raise refuse(
                 "age_figure",
                 f"the age {unit.text!r} stands where it cannot be masked",

@@ -7,22 +7,35 @@ taken for a person, which costs pictures and leaks nothing.
 
 from __future__ import annotations
 
+from obclip.privacy.credits import credited_units
 from obclip.privacy.judge import GENDER_HEADS, PERSON_KINDS
+from obclip.privacy.normalise import refuse
 from obclip.privacy.scan import Unit
 from obclip.privacy.vocabulary import Vocabulary, vocabulary
 
 
 def exempt_idioms(units: list[Unit]) -> None:
-    """Unmask every unit inside an idiom, longest first, for the whole orbit alike."""
+    """Unmask every unit inside an idiom, longest first, for the whole orbit alike.
+
+    Raises:
+        PromptRefused: the idiom names somebody (Spider-Man) who is not a costume or a credit here.
+    """
     words = vocabulary()
     spans: list[tuple[int, int]] = []
     i = 0
     while i < len(units):
-        size = max(_idiom(units, i, name, words) for name in _names(units[i], words.things))
+        size, whole = max(_idiom(units, i, name, words) for name in _names(units[i], words.things))
         end = i + size
         if size and units[end - 1].key in GENDER_HEADS and end < len(units):
             size = 0 if _person(units[end], words) else size  # "a dragon, female human wizard"
-        if size:
+        if size and whole in words.characters and not _credit(units, i):
+            if dressed(units, i, end):
+                if _others(units, i, end):
+                    spans.append((i, i + size))
+            else:
+                text = "".join(" " * unit.gap + unit.text for unit in units[i:end]).strip()
+                raise refuse("named_person", f"{text!r} names a person or a character", text)
+        elif size:
             spans.append((i, i + size))
         i += size or 1
     for start, end in spans:
@@ -30,6 +43,31 @@ def exempt_idioms(units: list[Unit]) -> None:
         for unit in units[start:end]:
             if unit.row is not None and not (followed and _named(unit)):
                 unit.unmask()
+
+
+def _credit(units: list[Unit], i: int) -> bool:
+    return i in credited_units(units)
+
+
+def _others(units: list[Unit], start: int, end: int) -> bool:
+    """Whether somebody else is masked, so that a costume's name tells nothing by itself."""
+    return any(
+        unit.row is not None and unit.row.kind in (*PERSON_KINDS, "pronoun")
+        for i, unit in enumerate(units)
+        if not start <= i < end
+    )
+
+
+def dressed(units: list[Unit], start: int, end: int) -> bool:
+    """As in "dressed as Spider-Man", "an Iron Man poster": a costume or a thing, not a person."""
+    classes = vocabulary().classes
+    before = start - 1
+    if before >= 0 and units[before].low in ("a", "an", "the"):
+        before -= 1
+    if before >= 0 and units[before].low in classes["disguise"]:
+        return True
+    after = end + (end < len(units) and units[end].low in ("'s", "-"))
+    return after < len(units) and units[after].low in classes["costume"]
 
 
 def _named(unit: Unit) -> bool:
@@ -77,19 +115,19 @@ def _names(unit: Unit, things: dict[str, str]) -> tuple[str, ...]:
     return (unit.key,) if kind is None else (unit.key, kind)
 
 
-def _idiom(units: list[Unit], i: int, name: str, words: Vocabulary) -> int:
-    """How many units the longest idiom that begins with ``name`` at i covers."""
+def _idiom(units: list[Unit], i: int, name: str, words: Vocabulary) -> tuple[int, tuple[str, ...]]:
+    """How many units the longest idiom that begins with ``name`` at i covers, and its keys."""
     seconds = words.idioms.get(name)
     if not seconds:
-        return 0
-    best = 1 if "" in seconds else 0
+        return 0, ()
+    best: tuple[int, tuple[str, ...]] = (1 if "" in seconds else 0, ())
     j = i + 2 if i + 1 < len(units) and units[i + 1].low == "-" else i + 1
     after = _names(units[j], words.things) if j < len(units) else ()
     for second in after:
         for keys in seconds.get(second, ()):
             size = _matches(units, i, keys, words.things)
             if size:
-                best = max(best, size)
+                best = max(best, (size, keys))
                 break
     return best
 

@@ -41,7 +41,15 @@ class Judge:
         unit = self.units[i]
         if unit.row is not None:
             return unit.row.kind in PERSON_KINDS or unit.key in GENDER_HEADS
-        return unit.low in self.persons or self._doer(unit.low)
+        return unit.low in self.persons or self._doer(unit.low) or self._star(i)
+
+    def _star(self, i: int) -> bool:
+        """As in "pop star", "movie legend": a person only behind a word of their trade."""
+        return (
+            self.units[i].low in ("star", "stars", "legend", "legends", "icon", "icons")
+            and i > 0
+            and self.units[i - 1].low in self.classes["trade"]
+        )
 
     def _doer(self, low: str) -> bool:
         """A noun of someone who does something, by its ending (bagpiper, harpist)."""

@@ -56,6 +56,11 @@ class Row(NamedTuple):
         """Whether every form is written with a capital of its own (Chinese, Emma)."""
         return all(form[0].isupper() for form in self.forms.values())
 
+    @property
+    def mixed(self) -> bool:
+        """Whether only some forms have a capital of their own (indigenous, Maori)."""
+        return self.kind == "adj" and len({form[0].isupper() for form in self.forms.values()}) > 1
+
 
 class Entry(NamedTuple):
     """One surface form: the words to read, the row and the cell it stands in."""
@@ -74,7 +79,7 @@ class Lexicon(NamedTuple):
 
 def words_of(form: str) -> tuple[str, ...]:
     """The words a form is recognised by; spaces and hyphens between them do not matter."""
-    return tuple(_WORDS.findall(form.lower()))
+    return (form.lower(),) if form.isalpha() else tuple(_WORDS.findall(form.lower()))
 
 
 def plural_of(noun: str) -> str:
@@ -174,10 +179,9 @@ def _regional(file: str, kind: str, plural: bool) -> list[Row]:
 
 
 def _names() -> list[Row]:
-    ethnicities = attributes()["ethnicity"].values
+    keys: list[Values] = list(product(("woman", "man"), attributes()["ethnicity"].values))
     found = []
     for line in lines("names.txt"):
-        keys: list[Values] = list(product(("woman", "man"), ethnicities))
         cells = [cell for group in _cells(line) for cell in group]
         forms = dict(zip(keys, cells, strict=True))
         found.append(Row(f"name:{cells[0]}", "name", False, ("gender", "ethnicity"), forms))
@@ -202,7 +206,7 @@ def build(rows: list[Row]) -> Lexicon:
     return Lexicon(
         {row.name: row for row in rows},
         {
-            word: tuple(sorted(entries, key=lambda e: -len(e.words)))
+            word: tuple(sorted(entries, key=lambda e: -len(e.words)) if entries[1:] else entries)
             for word, entries in index.items()
         },
     )

@@ -21,6 +21,7 @@ _QUOTES = str.maketrans(
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u2060\ufeff\u180e]")
 _SPACE = re.compile(r"\s+")
 _LORA = re.compile(r"<\s*\w+\s*:", re.ASCII)
+_TAG = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # dark_skin
 _WILDCARD = re.compile(r"__[^\s_]")
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-*][^\W\d_]){2,}(?![^\W_])")
 _JOINED = re.compile(r"\b(non|gender)(?:-| - | )(binary|queer|fluid)\b", re.IGNORECASE)
@@ -51,6 +52,8 @@ def normalise(text: str) -> str:
             raise refuse("too_long", f"the prompt has more than {MAX_CHARS} characters")
     elif "`" in text:
         text = text.replace("`", "'")
+    if "_" in text:
+        text = _TAG.sub(" ", text)
     text = _SPACE.sub(" ", text).strip()
     if "inary" in text or "ender" in text or "INARY" in text or "ENDER" in text:
         text = _JOINED.sub(_join, text)

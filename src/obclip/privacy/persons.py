@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from obclip.privacy.compounds import MARK
 from obclip.privacy.credits import credited_units, surname
 from obclip.privacy.draft import Draft, Part
 from obclip.privacy.judge import GENDER_HEADS
@@ -40,6 +41,8 @@ def settle_names(a: Analyser) -> None:
     for i, unit in enumerate(a.units):
         if surname(a.judge, i):
             unit.unmask()
+        if unit.row is not None and unit.row.name[0] == MARK and i in credited:
+            unit.unmask()  # a photograph by an artist called Lindman
         if unit.row is None or unit.row.kind != "name":
             continue
         if i in credited or _listed(a, i):
@@ -134,6 +137,28 @@ def find_repeats(a: Analyser) -> None:
                 a.same[i] = named[0]
                 continue
             named.append(i)
+
+
+def tie_names(a: Analyser) -> None:
+    """As in "Emily, a young woman" and "a man named David": a name and its noun are one person."""
+    units = a.units
+    for i, unit in enumerate(units):
+        if unit.row is None or unit.row.kind != "name":
+            continue
+        if i > 1 and units[i - 1].low in ("named", "called") and _gender_noun(a, i - 2):
+            a.same[i] = a.canon(i - 2)
+            continue
+        j = i + 3
+        if j >= len(units) or units[i + 1].low != "," or units[i + 2].low not in ("a", "an", "the"):
+            continue
+        while j < len(units) - 1 and a.judge.adjectival(j) and not a.judge.is_person(j):
+            j += 1
+        if _gender_noun(a, j):
+            a.same[j] = i
+
+
+def _gender_noun(a: Analyser, i: int) -> bool:
+    return gendered(a, i) and one_person(a, i) and not _loose(a, i)
 
 
 def find_predicates(a: Analyser) -> None:

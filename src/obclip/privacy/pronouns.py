@@ -76,6 +76,9 @@ def _oblique(judge: Judge, i: int) -> str:
         if after.row is not None and after.row.kind == "pronoun":
             return OBJECT
         return DETERMINER
+    noun = low in _NOUNS_TOO and i + 2 < len(units) and units[i + 2].low in classes["aux"]
+    if noun:
+        return DETERMINER  # "her looks are fine"
     if (i == 0 or before in classes["clause"] or before == ",") and low in classes["aux"]:
         return POSSESSIVE  # "his is frightful"
     if low in ("and", "or") and i + 2 < len(units) and units[i + 2].key == "her*":
@@ -142,6 +145,8 @@ class Topic:
         "_people",
         "_seen",
         "_sentence",
+        "_splits",
+        "_subjects",
         "_topic",
     )
 
@@ -154,6 +159,8 @@ class Topic:
         self._topic: object = ("free", 0)
         self._kept: object = None  # topic of a sentence that opened with a pronoun
         self._fronted = False  # a pronoun came before the sentence's first person
+        self._splits = 0  # clauses of a sentence that names several persons
+        self._subjects = 0  # subject pronouns of this sentence
 
     def end_sentence(self) -> None:
         if self._kept is not None and self._people:
@@ -162,6 +169,7 @@ class Topic:
         self._here = 0
         self._kept = None
         self._fronted = False
+        self._subjects = 0
 
     def person(self, who: int) -> None:
         """A singular person noun at unit ``who``."""
@@ -172,9 +180,16 @@ class Topic:
         several = self._here > 1 or self._kept is not None or self._fronted
         self._topic = ("several", self._sentence) if several else who
 
-    def pronoun(self, case: str) -> object:
-        """The chain of the next pronoun: a unit index, or a chain of its own."""
-        own = ("oblique", self._sentence)
+    def pronoun(self, case: str, opens: bool = False) -> object:
+        """The chain of the next pronoun: a unit index, or a chain of its own.
+
+        ``opens``: it stands right behind a word that can open a clause ("..., and she is short").
+        """
+        self._subjects += case == SUBJECT
+        if case == SUBJECT and opens and self._several() and self._subjects > 1:
+            self._splits += 1  # "he is tall and she is short": each clause its own
+            self._topic = ("several", self._sentence, self._splits)
+        own = ("oblique", self._sentence, self._splits)
         if case == OBJECT and self._people == 0 and self._kept is not None:
             return own  # "she kisses him"
         if self._people == 0 and self._kept is not None:

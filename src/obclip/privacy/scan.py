@@ -8,54 +8,20 @@ from __future__ import annotations
 
 import re
 
+from obclip.privacy.compounds import compound
 from obclip.privacy.emoji import CLUSTER, read_emoji
 from obclip.privacy.lexicon import Entry, Lexicon, Row, Values
 
 _TOKEN = re.compile(r"[^\W_]+|'(?:s|ll|d|re|ve|m|un)\b|\s+|.")
 _FIGURE = re.compile(
-    r"(?<![\w.,/-])(?P<n>\d{1,3}|\d \d)"
+    r"(?<![\w.,/-])(?P<n>\d{1,4}|\d \d)"
     r"(?P<unit>(?P<a> - |-| )?(?:years?|yrs?)(?P<b> - |-| )olds?"
     r"|(?P<c> - |-| )?(?:years?|yrs?)(?: of age)"
     r"|(?P<d> )?(?:yo|y/o|y\.o\.?))(?!\w)"
-    r"|\b(?P<pre>aged|age:?) (?:of )?(?P<m>\d{1,3}|\d \d)(?! ?[\w.%]| years| yrs|-year)",
+    r"|\b(?P<pre>(?:aged|age:?) (?:of )?)(?P<m>\d{1,3}|\d \d)"
+    r"(?![\w.%:]|-year| ?(?:years|yrs|mm|%))",
     re.IGNORECASE,
 )
-_SPELLED_FIGURE = re.compile(
-    r"\b(?P<w>one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
-    r"|sixteen|seventeen|eighteen|nineteen"
-    r"|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
-    r"(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?)"
-    r"(?=(?: - |-| )years?(?: - |-| )old)",
-    re.IGNORECASE,
-)
-_ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS = {
-    w: 10 * i
-    for i, w in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
-}
 
 
 class Unit:
@@ -80,20 +46,6 @@ class Unit:
         self.row, self.values, self.key, self.figure = None, (), self.low, None
 
 
-def figures_in_digits(text: str) -> str:
-    """Ages written out ("four year old") in digits, as the documented normal form."""
-    if "year" not in text.lower():
-        return text
-    return _SPELLED_FIGURE.sub(lambda m: str(_number(m["w"].lower())), text)
-
-
-def _number(words: str) -> int:
-    total = 0
-    for word in re.split("[ -]", words):
-        total += _TENS[word] if word in _TENS else _ONES.index(word)
-    return total
-
-
 def _figures(text: str) -> dict[int, Unit]:
     low = text.lower()
     if "y" not in low and "age" not in low:
@@ -102,7 +54,7 @@ def _figures(text: str) -> dict[int, Unit]:
     for match in _FIGURE.finditer(text):
         number = (match["n"] or match["m"]).replace(" ", "")
         if match["pre"]:
-            before, after = match["pre"].lower() + " ", ""
+            before, after = match["pre"].lower(), ""
         else:
             before, after = "", match["unit"].lower().replace(" - ", "-")
         unit = Unit(match[0], False, match.start(), match.end())
@@ -176,6 +128,9 @@ def _match(text: str, tokens: list[Unit], table: Lexicon) -> list[Unit]:
                         unit, i = whole, last
                     unit.row, unit.values, unit.key = entry.row, entry.values, entry.row.name
                     break
+        elif unit.figure is None and (made := compound(unit.low)) is not None:
+            unit.row, unit.values = made
+            unit.key = unit.row.name
         units.append(unit)
         i += 1
     return units

@@ -13,6 +13,7 @@ from obclip.privacy.normalise import plain
 from obclip.privacy.vocabulary import vocabulary
 
 _CORE = [
+    "young",
     "woman",
     "women",
     "girl",

@@ -25,13 +25,14 @@ class Slot(NamedTuple):
 class Piece(NamedTuple):
     """A hole. ``parts`` says for each attribute the index of its slot, or the value it keeps."""
 
-    kind: str  # row | noun | bare | age | figure | decade | pronoun | zero | emoji
+    kind: str  # row | compound | noun | bare | age | figure | decade | pronoun | zero | emoji
     name: str  # row, style, case ...
     parts: tuple[tuple[str, int, str], ...]  # (attribute, slot or -1, kept value)
     detail: tuple[str, ...] = ()
     plural: bool = False
     caps: str = "natural"  # natural | first | title | upper
     article: str = ""  # "" | "a" | "A" | "AN"
+    opened: str = ""  # brackets and quotes between the article and the word
     possessive: bool = False
 
 
@@ -91,6 +92,8 @@ def spoken(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
     kind = piece.kind
     if kind == "row":
         return rows[piece.name].forms[values]
+    if kind == "compound":
+        return piece.detail[values[0] != "woman"]
     if kind == "noun":  # a noun with a child's form, and maybe the age word right before it
         row = rows[piece.name]
         age = values[-1]
@@ -155,7 +158,7 @@ def surface(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
             article = article.capitalize()
         elif piece.article == "AN":
             article = article.upper()
-        text = f"{article} {text}"
+        text = f"{article} {piece.opened}{text}"
     return text
 
 

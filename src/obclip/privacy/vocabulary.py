@@ -23,6 +23,7 @@ class Vocabulary(NamedTuple):
     persons: frozenset[str]
     things: dict[str, str]  # word -> "~animal" or "~thing"
     idioms: dict[str, dict[str, tuple[Key, ...]]]  # first key -> second key -> whole, longest first
+    characters: frozenset[Key]  # those idioms that name somebody (Spider-Man)
     known: frozenset[str]  # every word of every list: never a misspelling
 
 
@@ -38,10 +39,12 @@ def vocabulary() -> Vocabulary:
         name, _, words = line.partition(": ")
         for word in words.split():
             things.setdefault(word, f"~{name}")
-    persons = frozenset(" ".join(lines("persons.txt")).split())
     table = lexicon()
+    # a word of the table is a person by its row: unmasked by an idiom, it is none (raccoon queen)
+    rowed = {word for word, entries in table.first.items() if len(entries[-1].words) == 1}
+    persons = frozenset(" ".join(lines("persons.txt")).split()) - rowed
     known = persons.union(things, table.first, *classes.values())
-    return Vocabulary(classes, persons, things, _idioms(table), known)
+    return Vocabulary(classes, persons, things, *_idioms(table), known)
 
 
 def masked_keys(words: list[str], table: Lexicon) -> Key:
@@ -60,20 +63,23 @@ def masked_keys(words: list[str], table: Lexicon) -> Key:
     return tuple(keys)
 
 
-def _idioms(table: Lexicon) -> dict[str, dict[str, tuple[Key, ...]]]:
+def _idioms(table: Lexicon) -> tuple[dict[str, dict[str, tuple[Key, ...]]], frozenset[Key]]:
     found: dict[str, dict[str, set[Key]]] = {}
+    named: set[Key] = set()
     for line in read("idioms.txt").split("\n"):
         if not line or line[0] == "#":
             continue
         keys: list[str] = []
         phrase: list[str] = []
-        for part in line.split():
-            if part[0] == "~" or part == "/":
+        for part in line.removeprefix("!").split():
+            if part[0] == "~" or not any(c.isalnum() for c in part):
                 keys += [*masked_keys(phrase, table), part]
                 phrase = []
             else:
                 phrase += words_of(part)
         keys += masked_keys(phrase, table)
+        if line[0] == "!":
+            named.add(tuple(keys))
         second = keys[1] if len(keys) > 1 else ""
         found.setdefault(keys[0], {}).setdefault(second, set()).add(tuple(keys))
     return {
@@ -82,4 +88,4 @@ def _idioms(table: Lexicon) -> dict[str, dict[str, tuple[Key, ...]]]:
             for second, whole in seconds.items()
         }
         for first, seconds in found.items()
-    }
+    }, frozenset(named)

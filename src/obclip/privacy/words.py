@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from obclip.privacy import ages
 from obclip.privacy.agewords import claim_aged_noun
 from obclip.privacy.always import aged
+from obclip.privacy.compounds import MARK
+from obclip.privacy.draft import Draft
 from obclip.privacy.emoji import spaces
 from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.lexicon import ADULT, CHILD
@@ -19,6 +21,15 @@ from obclip.privacy.template import UNSPECIFIED
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
+
+_GARMENTS = frozenset(
+    f"{name}.sg"
+    for name in (
+        "hijab", "wearing_hijab", "hijabs", "burqa", "burka", "niqab", "kippah", "yarmulke",
+    )
+)  # fmt: skip
+
+_ORDERS = frozenset(["nun", "nuns", "monk", "monks"])
 
 
 def claim_adjectives(a: Analyser) -> None:
@@ -33,6 +44,7 @@ def claim_adjectives(a: Analyser) -> None:
             dropped.append(i)
     for i in dropped:
         a.units[i].unmask()
+    worn: tuple[int, Draft | None] = (-1, None)  # the last faith said of a person
     for i, unit in enumerate(a.units):
         row = unit.row
         if row is None or row.kind not in ("adj", "any", "name", "noun"):
@@ -40,18 +52,45 @@ def claim_adjectives(a: Analyser) -> None:
         if row.name == "heritage.sg" and gendered(a, judge.head(i)):
             continue  # see _agreeing
         if row.kind in ("adj", "any"):
+            tied = _garment(a, i, worn)
             parts = [
-                a.claim(name, v, i, a.space(row, n))
+                a.claim(name, v, i, a.space(row, n), tied)
                 for n, (name, v) in enumerate(zip(row.attributes, unit.values, strict=True))
             ]
             a.put(i, "row", row.name, parts, (), row.plural)
+            if row.attributes == ("religion",) and row.kind == "adj":
+                worn = (i, parts[0][1])
             for name, draft, v in parts:
                 if name == "gender":
                     head = i if unit.key in GENDER_HEADS and not _directly(a, i) else judge.head(i)
-                    if head >= 0 and a.units[head].key in LOOSE:
+                    if head >= 0 and _apart(a, i, head):
                         a.loose[head] = draft if draft is not None else v
                     elif head >= 0:
                         a.gender_of.setdefault(head, draft if draft is not None else v)
+
+
+def _apart(a: Analyser, i: int, head: int) -> bool:
+    """As in "female wizard", "female king": the adjective and its noun are two mentions."""
+    unit, row = a.units[head], a.units[head].row
+    if unit.key in LOOSE:
+        return True
+    return (
+        a.units[i].key in GENDER_HEADS
+        and row is not None
+        and row.kind == "noun"
+        and row.attributes[:1] == ("gender",)
+    )
+
+
+def _garment(a: Analyser, i: int, worn: tuple[int, Draft | None]) -> Draft | None:
+    """The faith that a garment's wearer is said to have ("a Muslim woman wearing a hijab")."""
+    at, draft = worn
+    if draft is None or a.row(i).name not in _GARMENTS:
+        return None
+    between = range(at + 1, i)
+    if any(a.units[k].low in a.judge.classes["clause"] for k in between):
+        return None
+    return draft if sum(a.judge.is_person(k) for k in between) == 1 else None
 
 
 def _directly(a: Analyser, i: int) -> bool:
@@ -77,6 +116,13 @@ def claim_nouns(a: Analyser) -> None:
         for i, unit in enumerate(a.units)
         if unit.row is not None and unit.row.kind == "adj" and unit.row.attributes == ("religion",)
     }
+    origins = {
+        a.judge.head(i)
+        for i, unit in enumerate(a.units)
+        if unit.row is not None
+        and unit.row.kind == "adj"
+        and unit.row.attributes == ("nationality",)
+    }
     for i, unit in enumerate(a.units):
         row = unit.row
         if row is None or i in a.parts or i in a.swallowed or unit.figure is not None:
@@ -95,11 +141,16 @@ def claim_nouns(a: Analyser) -> None:
             for n, (attribute, value) in enumerate(zip(row.attributes, unit.values, strict=True)):
                 if attribute == "gender":
                     parts += gender_part(a, i, row)
-                elif attribute == "religion" and i in faiths:
+                elif attribute == "religion" and (
+                    i in faiths or (i in origins and unit.low in _ORDERS)  # a Tibetan monk
+                ):
                     parts.append((attribute, None, value))
                 else:
                     parts.append(a.claim(attribute, value, i, a.space(row, n)))
-            a.put(i, "row", row.name, parts, (), row.plural)
+            if row.name[0] == MARK:
+                a.put(i, "compound", row.name, parts, tuple(row.forms.values()), row.plural)
+            else:
+                a.put(i, "row", row.name, parts, (), row.plural)
 
 
 def claim_emoji(a: Analyser) -> None:

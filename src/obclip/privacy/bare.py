@@ -1,0 +1,36 @@
+"""Ages in bare figures: "man (45)", "a woman, 45, smiling", "a man of 60", "a woman over 60".
+
+Protects: a number that stands where an age stands, right behind a person, is read as one. Which
+numbers do is read from the masked words around them. Does not protect: numbers elsewhere.
+"""
+
+from __future__ import annotations
+
+from obclip.privacy.judge import Judge
+
+KEY = "#bare"
+_ABOUT = frozenset(["over", "under", "about", "around", "nearly", "almost", "of"])
+_YEARS = frozenset(["years", "yrs", "year", "yr"])
+_OLDEST = 110
+
+
+def mark_bare_ages(judge: Judge) -> None:
+    """Turn bare numbers behind a person into ages in figures."""
+    units = judge.units
+    for i, unit in enumerate(units):
+        if i < 2 or unit.row is not None or not unit.low.isdecimal() or len(unit.low) > 3:
+            continue
+        if not 3 <= int(unit.low) <= _OLDEST or not judge.is_person(i - 2):
+            continue
+        mark = units[i - 1].low
+        end = i + 1
+        if end < len(units) and units[end].low in _YEARS:
+            end += 1
+        after = units[end].low if end < len(units) else ""
+        if (
+            (mark == "(" and after in (")", ","))
+            or (mark == "," and after in (",", ".", "", ")", "|", ";") and len(unit.low) < 3)
+            or (mark in _ABOUT and (judge.ends(end) or after.endswith("ing")))
+        ):
+            unit.figure = ("", "", int(unit.low))
+            unit.key = KEY

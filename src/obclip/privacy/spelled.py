@@ -1,0 +1,126 @@
+"""Ages written out, brought to one documented spelling before anything is decided.
+
+Protects: "forty-five years old", "in her 40's", "a 30-something", "11 months old" and "aged 30 to
+40" are read as the ages they are. Each becomes a spelling that the table reads: digits, a decade
+without apostrophe, the table's own "twenty-something". Does not protect: ages said in other words.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+_ONES = {
+    word: n
+    for n, word in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
+    )
+}
+_TENS = {
+    word: 10 * n
+    for n, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
+    )
+}
+_NUMBER = (
+    rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(list(_ONES)[1:10])}))?"
+    rf"|{'|'.join(reversed(_ONES))}|(?:one )?hundred|(?:one )?thousand)"
+)
+_SEP = "(?: - |-| )"
+_YEARS = rf"(?:{_SEP})?(?:years?|yrs?){_SEP}olds?\b"
+_DECADE = r"(?:[2-9]0s|twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties)"
+_CUES = re.compile(r"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties", re.I)
+
+
+class _Patterns(NamedTuple):
+    spelled: re.Pattern[str]
+    months: re.Pattern[str]
+    some: re.Pattern[str]
+    ranges: tuple[re.Pattern[str], ...]
+    apostrophe: re.Pattern[str]
+    middle: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Compiled for the first prompt that speaks of ages: most do not, and pay nothing."""
+    tens = "|".join(_TENS)
+    return _Patterns(
+        re.compile(rf"\b(?P<w>{_NUMBER})(?={_YEARS})|(?<=\baged )(?P<v>{_NUMBER})\b", re.I),
+        re.compile(
+            rf"(?<![\w.,/-])(?:\d{{1,2}}|{_NUMBER})"
+            rf"(?P<a>{_SEP})(?:month|week|day)(?P<s>s?)(?P<b>{_SEP})old\b",
+            re.I,
+        ),
+        re.compile(
+            rf"\b(?P<t>{tens}|[2-9]0)(?:(?:{_SEP})?something(?P<s>s?)|(?:{_SEP})?ish)\b", re.I
+        ),
+        (
+            re.compile(r"\b(aged (?:between )?\d{1,3})(?: ?- ?| to | and )\d{1,3}\b", re.I),
+            re.compile(rf"(?<![\w.,/-])(\d{{1,3}})(?: ?- ?| to | or )\d{{1,3}}(?={_YEARS})", re.I),
+            re.compile(
+                rf"\b({_DECADE})(?: ?- ?| to | or |/)(?:(?:early|mid|late)[ -])?{_DECADE}\b", re.I
+            ),
+        ),
+        re.compile(r"(?<![\w.])([2-9]0)'s\b"),
+        re.compile(r"\b(middle)(aged)\b", re.I),
+    )
+
+
+def figures_in_digits(text: str) -> str:
+    """A prompt with its ages in the documented normal form. Idempotent."""
+    if not _CUES.search(text):
+        return text
+    find = _patterns()
+    text = find.middle.sub(r"\1-\2", text)
+    text = find.apostrophe.sub(r"\1s", text)
+    for pattern in find.ranges:
+        text = pattern.sub(r"\1", text)
+    text = text.replace("aged between ", "aged ")
+    text = find.months.sub(lambda m: f"8{m['a']}year{m['s']}{m['b']}old", text)
+    text = find.some.sub(_some, text)
+    return find.spelled.sub(lambda m: str(_number((m["w"] or m["v"]).lower())), text)
+
+
+def _number(words: str) -> int:
+    total = 0
+    for word in re.split("[ -]", words):
+        if word == "hundred":
+            return 100
+        if word == "thousand":
+            return 1000
+        total += _TENS.get(word, 0) + _ONES.get(word, 0)
+    return total
+
+
+def _some(match: re.Match[str]) -> str:
+    """Spell "30-something" as "twenty-something", "sixtyish" as "seventyish": the table's words."""
+    years = int(match["t"]) if match["t"].isdigit() else _TENS[match["t"].lower()]
+    word = "twenty" if years < 40 else "fifty" if years < 60 else "seventy"
+    if match["t"][0].isupper():
+        word = word.capitalize()
+    if match[0].lower().endswith("ish"):
+        return f"{word}ish"
+    return f"{word}-something{match['s']}"

@@ -1,0 +1,172 @@
+"""Faults once found by reading sets: wholes of classes, not single words."""
+
+from __future__ import annotations
+
+import pytest
+
+from obclip.errors import PromptRefused
+from obclip.privacy import PrivacySettings, attributes, expand
+from obclip.privacy.check import check
+from obclip.privacy.compounds import compound
+from obclip.privacy.lexicon import lexicon
+from obclip.privacy.spelled import figures_in_digits
+from obclip.privacy.taxonomy import lines
+from obclip.privacy.vocabulary import vocabulary
+
+#: Words that say a gender or an age wherever they stand before "in a park".
+SAID = (
+    "woman", "man", "girl", "boy", "lady", "gent", "chap", "lass", "wench", "diva", "nymph",
+    "seductress", "bombshell", "milf", "momma", "nana", "gramps", "gf", "bf", "maharaja",
+    "shah", "czar", "viscountess", "contessa", "matador", "courtesan", "valkyrie",
+    "shepherdess", "poetess", "schoolmarm", "chambermaid", "strongman", "henchman", "choirboy",
+    "busboy", "frogman", "airman", "boatman", "marksman", "conman", "trashman", "alderman",
+    "transwoman", "filipina", "spaniard", "swede", "dane", "scot",
+)  # fmt: skip
+
+
+def names_of(text: str, settings: PrivacySettings | None = None) -> list[str]:
+    return [a.name for a in expand(text, settings).candidates.attributes]
+
+
+@pytest.mark.parametrize("word", SAID)
+def test_a_noun_of_a_person_never_leaves_alone(word: str) -> None:
+    found = expand(f"a {word} in a park").candidates
+    assert found.n > 1
+    for member in found.prompts:
+        assert expand(member).candidates == found
+
+
+@pytest.mark.parametrize("word", ["woman", "man", "girl", "boy", "he", "she"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "iron {}",
+        "spider-{} on a roof",
+        "gingerbread {}",
+        "a {} band",
+        "the {} runs",
+        "{}",
+        "stick {}",
+    ],
+)
+def test_no_word_of_gender_leaves_in_a_set_of_one(word: str, frame: str) -> None:
+    try:
+        assert expand(frame.format(word)).candidates.n > 1
+    except PromptRefused as refused:
+        assert refused.code in ("named_person", "pronoun_case")
+
+
+def test_no_idiom_exempts_a_whole_row_by_itself() -> None:
+    rows = lexicon().rows
+    assert [
+        key for key, seconds in vocabulary().idioms.items() if "" in seconds and key in rows
+    ] == []
+    assert names_of("an Austrian man") == names_of("a Haitian man") == ["nationality", "gender"]
+
+
+def test_every_plural_of_a_fused_noun_is_read() -> None:
+    for row in lexicon().rows.values():
+        if row.kind == "noun" and row.plural and len(row.attributes) == 2:
+            for form in row.forms.values():
+                assert set(names_of(f"two {form} dancing")) >= set(row.attributes), form
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("forty-five years old", "45 years old"),
+        ("in her 40's", "in her 40s"),
+        ("a 30-something", "a twenty-something"),
+        ("two Fifty somethings", "two Fifty-somethings"),
+        ("sixtysomething", "seventy-something"),
+        ("fortyish", "fiftyish"),
+        ("a 60-ish man", "a seventyish man"),
+        ("an 11-month-old", "an 8-year-old"),
+        ("6 weeks old", "8 years old"),
+        ("aged between 30 and 40", "aged 30"),
+        ("20-30 years old", "20 years old"),
+        ("in her 20s to early 30s", "in her 20s"),
+        ("aged forty", "aged 40"),
+        ("one hundred years old", "100 years old"),
+        ("a thousand year old elf", "a 1000 year old elf"),
+        ("forty apples", "forty apples"),
+        ("awesome", "awesome"),
+    ],
+)
+def test_ages_have_one_spelling(text: str, wanted: str) -> None:
+    assert figures_in_digits(text) == wanted
+    assert figures_in_digits(wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a woman, 1950", "girl, 8k", "man (detailed)", "woman, 35 mm", "a man, 2", "chairs (4)",
+     "a woman of 200", "a woman from the 80s", "a 1920s woman", "a cat (12)",
+     "a man of 45 talents"],
+)  # fmt: skip
+def test_other_numbers_are_no_ages(text: str) -> None:
+    assert "age" not in names_of(text) or "girl" in text
+
+
+@pytest.mark.parametrize(
+    "word", ["human", "german", "ottoman", "talisman", "ramen", "omen", "woman"]
+)
+def test_words_that_only_look_like_compounds(word: str) -> None:
+    assert compound(word) is None
+
+
+def test_a_compound_is_a_closed_row() -> None:
+    found = compound("frogwomen")
+    assert found is not None
+    row, values = found
+    assert row.plural
+    assert values == ("woman",)
+    assert row.forms == {("woman",): "frogwomen", ("man",): "frogmen"}
+    assert compound("frogmen") == (row, ("man",))
+    assert compound("exman") is None
+    assert names_of("a harbour by Cindy Lindman") == []
+
+
+@pytest.mark.parametrize("text", ["a pregnant girl", "a pregnant child", "a boy dating"])
+def test_rule_13_knows_pregnancy(text: str) -> None:
+    with pytest.raises(PromptRefused) as refused:
+        expand(text)
+    assert refused.value.code == "child_rule"
+
+
+def test_hundreds_of_first_names_stand_in_the_table() -> None:
+    rows = [line for line in lines("names.txt") if line]
+    assert len(rows) * 12 >= 1200
+    assert check()["forms"] > 8000
+
+
+def test_pronouns_are_bound_by_place_only_where_the_set_would_be_too_large() -> None:
+    wide = PrivacySettings(cap=256)
+    text = "a boy and a girl, he gives her a flower"
+    assert expand(text, wide).candidates.n == 256
+    assert expand(text).candidates.n == 64
+    for member in expand(text).candidates.prompts[::9]:
+        assert expand(member).candidates == expand(text).candidates
+
+
+def test_an_always_on_attribute_keeps_to_its_groups() -> None:
+    profile = PrivacySettings(always_on=("age",), groups={"age": "grown"})
+    grown = ("a doctor", "a young doctor", "a middle-aged doctor", "an elderly doctor")
+    for text in grown:
+        assert expand(text, profile).candidates.prompts == grown
+    assert expand("a child doctor", profile).candidates.prompts == ("a child doctor",)
+
+
+def test_an_always_on_attribute_leaves_an_idiom_alone() -> None:
+    profile = PrivacySettings(always_on=("gender",))
+    assert expand("a raccoon queen. A cute dog", profile).candidates.n == 1
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["muscular physique", "big", "slim build", "huge", "jacked", "curvy figure", "pot belly"],
+)
+def test_body_words_in_many_forms(word: str) -> None:
+    settings = PrivacySettings(protect=tuple(attributes()))
+    text = f"a man with a {word}" if " " in word else f"a {word} man"
+    assert "body" in names_of(text, settings)
