@@ -33,6 +33,9 @@ def test_the_recipe_runs_and_the_judge_it_writes_can_be_loaded(
     net = recipe.train(work, items, minutes=0.005)
     recipe.export(net, work, items, tmp_path)
     judge = Judge.load(tmp_path)
+    assert Judge.real_features(tmp_path).shape == (len(items), FEATURES)
+    with pytest.raises(ModelError, match="no features"):
+        Judge.real_features(work)
     verdict = judge(recipe.plain(work, [0, 1, 2]))
     assert verdict.features.shape == (3, FEATURES)
     assert set(verdict.values("gender")) <= {"woman", "man"}
