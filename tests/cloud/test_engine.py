@@ -52,10 +52,11 @@ def test_a_negative_prompt_counts(engine: Engine) -> None:
     assert not torch.allclose(out, engine.run(JOB, PLAN))
 
 
-def test_every_step_is_reported(engine: Engine) -> None:
+def test_every_model_call_is_reported(engine: Engine) -> None:
     seen: list[tuple[int, int]] = []
     Engine(engine.parts, batch=4).run(JOB, PLAN, lambda done, total: seen.append((done, total)))
-    assert seen == [(i, 6) for i in range(1, 7)]
+    # two pictures of three candidates, with and without their prompt: three calls of four rows
+    assert seen == [(i, 9) for i in range(1, 10)]
 
 
 @pytest.mark.parametrize("side", ["height", "width"])

@@ -1,39 +1,208 @@
-"""Named plans: from (name, N, T, k) to a table. Knows no torch and no prompt."""
+"""Named plans, and how a recipe becomes the plan of one set. Knows no torch and no prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
-from obclip.cloud.plan import Cell, Plan
+from obclip.cloud import sets
+from obclip.cloud.plan import (
+    Attention,
+    Features,
+    Guidance,
+    Kind,
+    Mix,
+    Node,
+    Plan,
+    Step,
+    check_numbers,
+    singles,
+)
+from obclip.cloud.recipe import Published, Recipe
+from obclip.cloud.schedule import SD, first_step, log_snr
 from obclip.errors import PlanError
+from obclip.protocol.schedule import NoiseSchedule
 
-Maker = Callable[[int, int], tuple[tuple[Cell, ...], ...]]
+# log-SNR of steps 4 to 8 of 25 on Stable Diffusion's schedule, halfway to the step before
+_S4, _S5, _S6, _S7, _S8 = -3.4, -3.1, -2.75, -2.45, -2.15
+
+#: The plans a request may name.
+NAMED: dict[str, Recipe] = {
+    "exact": Recipe(),
+    "paper-cache": Recipe(published=Published()),
+    "paper-reuse": Recipe(published=Published(reuse=True)),
+    "balanced": Recipe(
+        branch=(_S5, _S6, _S8), guidance_every=2, shared=True, refresh=2, alone=2,
+    ),
+    "fast": Recipe(
+        branch=(_S5, _S7, _S8), guidance_every=4, shared=True, refresh=3, alone=0,
+        additive=12, crossed=1,
+    ),
+}  # fmt: skip
+
+#: One technique each, to be measured on its own; no request may name them.
+SINGLE: dict[str, Recipe] = {
+    "first-step": Recipe(share_first=True),
+    "trunk": Recipe(branch=(_S4,), tree=False),
+    "tree": Recipe(branch=(_S4, _S6, _S8)),
+    "shared-uncond": Recipe(shared=True),
+    "carried": Recipe(guidance_every=3),
+    "interval": Recipe(guided=(_S4, 99.0)),
+    "deep": Recipe(refresh=2),
+    "additive": Recipe(branch=(_S4,), additive=4),
+}
 
 
-def _exact(n: int, split: int) -> tuple[tuple[Cell, ...], ...]:
-    return ((Cell.FULL,) * split,) * n
+def recipe(name: str) -> Recipe:
+    """The parameters of a named plan or of a single technique.
+
+    Raises:
+        PlanError: unknown name.
+    """
+    if name in NAMED:
+        return NAMED[name]
+    if name in SINGLE:
+        return SINGLE[name]
+    raise PlanError("unknown plan", code="unknown_plan", got=name, expected=" or ".join(NAMED))
 
 
-#: name -> its table for n candidates and a split of k.
-NAMED: dict[str, Maker] = {"exact": _exact}
-
-
-def make_plan(name: str, n: int, steps: int, split: int) -> Plan:
+def make_plan(
+    name: str,
+    n: int,
+    steps: int,
+    split: int,
+    sizes: tuple[int, ...] | None = None,
+    schedule: NoiseSchedule = SD,
+) -> Plan:
     """The plan called ``name`` for ``n`` candidates, ``split`` of ``steps`` steps on the cloud.
+
+    Args:
+        sizes: values of each attribute, in the order of the candidates. A set that is not their
+            product gets neither tree nor sums, and ``Plan.note`` says so.
 
     Raises:
         PlanError: unknown name, n below 1, steps below 1, or split outside 0..steps.
     """
-    if name not in NAMED:
-        raise PlanError("unknown plan", code="unknown_plan", got=name, expected=" or ".join(NAMED))
-    for field, value in (("n", n), ("steps", steps)):
-        if value < 1:
-            raise PlanError(
-                f"{field} out of range", code=f"bad_{field}", got=value, expected="1 or more"
-            )
-    if not 0 <= split <= steps:
-        raise PlanError(
-            "split out of range", code="bad_split", got=split,
-            expected=f"0 to the number of steps ({steps})",
-        )  # fmt: skip
-    return Plan(name, n, steps, split, NAMED[name](n, split))
+    return build(recipe(name), n, steps, split, sizes, schedule, name=name)
+
+
+def build(
+    recipe: Recipe,
+    n: int,
+    steps: int,
+    split: int,
+    sizes: tuple[int, ...] | None = None,
+    schedule: NoiseSchedule = SD,
+    *,
+    name: str = "recipe",
+) -> Plan:
+    """The plan of ``recipe`` for one set. Arguments and errors as for ``make_plan``."""
+    check_numbers(n, steps, split)
+    note = ""
+    if sizes is not None and not sets.fits(n, sizes):
+        product = " x ".join(map(str, sizes)) or "no attribute"
+        note = f"{n} candidates are not {product}: neither tree nor sums"
+    known = sizes if sizes is not None and not note else (n,)
+    maker = _Maker(recipe, n, steps, split, known, schedule)
+    program, answer = maker.program()
+    alone = None
+    if (n, split) != (1, steps):
+        alone = build(recipe, 1, steps, steps, None, schedule, name=name)
+    return Plan(name, n, steps, split, program, answer, note, alone)
+
+
+#: (first step, (nodes, how they are made of the stage before)).
+_Stage = tuple[int, tuple[tuple[Node, ...], Mix | None]]
+
+
+class _Maker:
+    """Lays out the steps of one plan: nodes first, then what each step runs."""
+
+    def __init__(
+        self, recipe: Recipe, n: int, steps: int, split: int, sizes: tuple[int, ...],
+        schedule: NoiseSchedule,
+    ) -> None:  # fmt: skip
+        self.recipe, self.n, self.steps, self.split = recipe, n, steps, split
+        self.sizes, self.schedule = sizes, schedule
+
+    def program(self) -> tuple[tuple[Step, ...], Mix | None]:
+        if self.recipe.published is not None:
+            return self._published(self.recipe.published), None
+        stages = self._stages()
+        program: list[Step] = []
+        for index in range(self.split):
+            nodes, mix = next(s for at, s in reversed(stages) if at <= index)
+            begins = any(at == index and index > 0 for at, _ in stages)
+            program.append(Step(nodes, mix if begins else None))
+        answer = stages[-1][1][1] if stages[-1][0] == self.split > 0 else None
+        return tuple(self._savings(program)), answer
+
+    def _stages(self) -> list[_Stage]:
+        """Stages in order; the first begins at step 0."""
+        recipe, n, sizes = self.recipe, self.n, self.sizes
+        axes = sets.order(sizes)
+        if n == 1 or not recipe.branch:
+            return [(0, (singles(n), None))]
+        whole = (tuple(range(n)),)
+        last = max(0, self.split - recipe.alone)  # where everyone runs alone at the latest
+        latest = min(last, max(0, self.split - 1))  # a branch that no step runs draws nobody
+        at = [min(first_step(self.schedule, self.steps, b), latest) for b in recipe.branch]
+        if recipe.additive and n >= recipe.additive and len(axes) > 1:
+            nodes = sets.marginals(sizes, recipe.crossed)
+            effects = sets.main_effects(sizes, recipe.crossed)
+            if at[0] < last:
+                after: _Stage = (last, (singles(n), effects))
+                if at[0] == 0:
+                    return [(0, (nodes, None)), after]
+                return [(0, (whole, None)), (at[0], (nodes, sets.copies(whole, nodes))), after]
+        told = [axes[: i + 1] for i in range(len(axes))] if recipe.tree else [axes]
+        begins: dict[int, tuple[Node, ...]] = {0: whole}
+        for i, axis in enumerate(told):  # of two that begin together the later one stands
+            begins[at[min(i, len(at) - 1)]] = sets.level(sizes, axis)
+        stages: list[_Stage] = []
+        before: tuple[Node, ...] | None = None
+        for start, nodes in sorted(begins.items()):
+            mix = None if before is None else sets.copies(before, nodes)
+            stages.append((start, (nodes, mix)))
+            before = nodes
+        return stages
+
+    def _savings(self, program: list[Step]) -> list[Step]:
+        recipe = self.recipe
+        snr = log_snr(self.schedule, self.steps)
+        since_full: int | None = None
+        since_guided: int | None = None
+        out = []
+        for index, step in enumerate(program):
+            if since_full is None or step.mix is not None or since_full >= recipe.refresh - 1:
+                since_full = 0
+            else:
+                since_full += 1
+            full = since_full == 0
+            kind = Kind() if full else Kind(Features.SHALLOW, depth=recipe.depth)
+            low, high = recipe.guided or (-float("inf"), float("inf"))
+            # an unconditional pass that comes rarely has no fresh features to stand on
+            due = since_guided is None or since_guided >= recipe.guidance_every - 1
+            if not low <= snr[index] <= high:
+                guidance = Guidance.NONE
+            elif due and (full or recipe.guidance_every == 1):
+                common = recipe.shared or (recipe.share_first and index == 0)
+                guidance, since_guided = Guidance.SHARED if common else Guidance.OWN, 0
+            elif since_guided is None:
+                guidance = Guidance.NONE
+            else:
+                guidance, since_guided = Guidance.CARRIED, since_guided + 1
+            out.append(replace(step, guidance=guidance, kind=kind))
+        return out
+
+    def _published(self, paper: Published) -> tuple[Step, ...]:
+        r, s = paper.points(self.split)
+        program = []
+        for index in range(self.split):
+            attention = Attention.OWN
+            if index < r:
+                attention = Attention.PIVOT if paper.reuse else Attention.OWN
+            elif (index - r + 1) % paper.refresh:
+                attention = Attention.CACHED
+            skip = Features.SKIP if index >= s else Features.FULL
+            program.append(Step(singles(self.n), kind=Kind(skip, attention)))
+        return tuple(program)

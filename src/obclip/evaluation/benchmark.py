@@ -103,6 +103,6 @@ def _asked(entry: Entry, found: dict[str, str]) -> dict[str, str]:
     if "age" in out:
         if entry.concept in _PORTRAITS.values():
             out["concept"] = _PORTRAITS[out["age"]]
-        else:  # the mini world has no child mechanics and no elderly pilots
+        elif out["age"] != "adult":  # the mini world has no child mechanics, no elderly pilots
             del out["age"]
     return out

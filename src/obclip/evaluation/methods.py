@@ -72,7 +72,8 @@ def latents(
         height=sampling.height, width=sampling.width, images=1, seed=seed,
     )  # fmt: skip
     name = "exact" if alone or method == "vanilla" else setting.plan
-    out = engine.run(job, make_plan(name, len(sent), sampling.steps, split))[0]
+    plan = make_plan(name, len(sent), sampling.steps, split, schedule=engine.parts.schedule)
+    out = engine.run(job, plan)[0]
     mine = out[0 if alone else prompts.index][None]
     if split == sampling.steps:
         return mine

@@ -19,9 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from obclip import __version__
-from obclip.cloud.cost import plan_cost
+from obclip.cloud.cost import counter, plan_cost
 from obclip.cloud.engine import Engine
 from obclip.cloud.engine import Job as EngineJob
+from obclip.cloud.plan import Kind, Plan
 from obclip.cloud.planner import NAMED, make_plan
 from obclip.errors import ObclipError, PlanError, RequestError, ServerError
 from obclip.protocol import limits
@@ -69,6 +70,25 @@ def check(request: GenerateRequest, info: ModelInfo, engine: Engine) -> None:
     if request.plan not in NAMED:
         raise PlanError("unknown plan", code="unknown_plan", expected=" or ".join(NAMED))
     engine.check(_engine_job(request))
+    engine.check_plan(_plan(request, engine))
+
+
+def _plan(request: GenerateRequest, engine: Engine) -> Plan:
+    return make_plan(
+        request.plan, request.n, request.steps, request.split, schedule=engine.parts.schedule
+    )
+
+
+def _ratio(request: GenerateRequest, engine: Engine) -> float:
+    """The plan's cost over that of one ordinary generation."""
+    plan = _plan(request, engine)
+    guidance = request.guidance > 1
+    if all(step.kind == Kind() for step in plan.program):  # whole passes: their price drops out
+        return round(plan_cost(plan, 1, guidance=guidance).ratio, 4)
+    parts = engine.parts
+    size = request.height // parts.latent_factor, request.width // parts.latent_factor
+    count = counter(dict(parts.unet.config), *size, int(parts.tokenizers[0].model_max_length))
+    return round(plan_cost(plan, count, guidance=guidance).ratio, 4)
 
 
 def _engine_job(request: GenerateRequest) -> EngineJob:
@@ -83,14 +103,8 @@ def create_app(engine: Engine, info: ModelInfo, settings: Settings) -> FastAPI:
     """The ASGI application; owns one worker that runs jobs on ``engine``."""
 
     def work(request: GenerateRequest, step: Any) -> bytes:
-        plan = make_plan(request.plan, request.n, request.steps, request.split)
-        latents = engine.run(_engine_job(request), plan, step)
+        latents = engine.run(_engine_job(request), _plan(request, engine), step)
         return encode_latents(latents.half().numpy())
-
-    def ratio(request: GenerateRequest) -> float:
-        plan = make_plan(request.plan, request.n, request.steps, request.split)
-        # every kind of cell is a multiple of one pass, so the pass itself drops out
-        return round(plan_cost(plan, 1).ratio, 4)
 
     def threads() -> None:
         if settings.threads:
@@ -141,7 +155,7 @@ def create_app(engine: Engine, info: ModelInfo, settings: Settings) -> FastAPI:
         decoded = decode_request(data)
         check(decoded, info, engine)
         job = jobs.submit(request_id(data), decoded)
-        return _json(Accepted(id=job.id, state=job.state, ratio=ratio(decoded)), 202)
+        return _json(Accepted(id=job.id, state=job.state, ratio=_ratio(decoded, engine)), 202)
 
     @app.get("/v1/generations/{job_id}/progress")
     async def progress(job_id: str) -> Response:

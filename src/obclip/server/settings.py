@@ -17,7 +17,7 @@ class Settings:
         threads: CPU threads of torch; 0 leaves torch's choice.
         queue: jobs that may wait; one more is answered 503.
         keep_seconds: how long a finished answer waits to be fetched.
-        batch: latents that go through the model at once.
+        batch: rows that go through the model in one call (a latent with guidance is two).
     """
 
     pair: str = "mini"
@@ -28,4 +28,4 @@ class Settings:
     threads: int = 0
     queue: int = 16
     keep_seconds: float = 300.0
-    batch: int = 16
+    batch: int = 32

@@ -1,0 +1,86 @@
+"""What a plan saves on, as parameters: few numbers that hold for any set, T, k and model.
+
+A recipe is what a tuner varies; ``planner.build`` turns it into the plan of one set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from obclip.errors import PlanError
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The three points of the paper, as shares of the split; ``reuse`` adds the batch part.
+
+    Before ``r`` of k steps the attention maps are a pivot's (only with ``reuse``), from ``r`` on
+    attention is cached and refreshed every ``refresh`` steps, from ``s`` on blocks are skipped.
+    """
+
+    reuse: bool = False
+    refresh: int = 5
+
+    def points(self, split: int) -> tuple[int, int]:
+        """(r, s) for a split of k: as published for k = 5 and 10, in proportion elsewhere."""
+        known = {10: (4, 6), 5: (3, 3)}
+        r, s = known.get(split, (round(0.4 * split), round(0.6 * split)))
+        return max(1, r), max(1, s)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to draw a whole set for less. The defaults save nothing.
+
+    Attributes:
+        branch: log-SNR at which the first, second, ... attribute branches off the common trunk;
+            further attributes branch with the last. Empty: everyone runs alone from the start.
+        tree: attributes branch one after the other; else all at the first point.
+        alone: steps at the end that every candidate runs alone, whatever ``branch`` says. 0 lets
+            an additive plan end in a sum.
+        additive: product sets of at least this many candidates run as main effects between the
+            first branch point and the steps alone; 0 for never.
+        crossed: attributes (fewest values first) whose interactions the additive form keeps.
+        shared: one unconditional pass for all nodes, on their mean latent.
+        share_first: the unconditional pass of step 0 is common: all latents are equal there, so
+            this changes nothing but the cost.
+        guidance_every: the guidance difference is renewed every so many steps, else carried.
+        guided: (from, to) in log-SNR: outside, the conditional prediction stands alone.
+        refresh: the whole network runs every so many steps, else its outer layers only.
+        depth: skip connections that such a shallow pass renews.
+        published: the paper's temporal and batch reuse; excludes all others.
+    """
+
+    branch: tuple[float, ...] = ()
+    tree: bool = True
+    alone: int = 1
+    additive: int = 0
+    crossed: int = 0
+    shared: bool = False
+    share_first: bool = False
+    guidance_every: int = 1
+    guided: tuple[float, float] | None = None
+    refresh: int = 1
+    depth: int = 2
+    published: Published | None = None
+
+    def __post_init__(self) -> None:
+        for field, low in (
+            ("alone", 0), ("additive", 0), ("crossed", 0), ("guidance_every", 1), ("refresh", 1),
+            ("depth", 1),
+        ):  # fmt: skip
+            value = getattr(self, field)
+            if value < low:
+                raise _bad(field, value, f"{low} or more")
+        if list(self.branch) != sorted(self.branch):
+            raise _bad("branch", self.branch, "ascending log-SNR")
+        if self.alone == 0 and not self.additive:
+            raise _bad("alone", 0, "1 or more, but in an additive recipe")
+        if self.additive and not self.branch:
+            raise _bad("branch", "none", "a branch point, for an additive recipe")
+        if self.published is not None and replace(self, published=None) != Recipe():
+            raise _bad("published", "other savings besides", "the published ones alone")
+
+
+def _bad(field: str, got: object, expected: str) -> PlanError:
+    return PlanError(f"recipe: {field} out of range", code="bad_recipe", got=got, expected=expected)
