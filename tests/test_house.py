@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import house_tree
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -57,9 +59,15 @@ def test_relative_links_of_the_documents_lead_somewhere() -> None:
     assert broken == []
 
 
-def test_the_package_is_at_most_sixty_megabytes_of_weights() -> None:
-    sizes = [f.stat().st_size for f in (ROOT / "src/obclip/models").rglob("*") if f.is_file()]
-    assert 0 < sum(sizes) <= 60e6
+def test_every_file_stands_in_the_readme_with_its_own_first_sentence() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert house_tree.block(readme) == house_tree.tree(), "run python -m tests.house_tree"
+
+
+@pytest.mark.parametrize(("folder", "most"), [("mini", 60e6), ("judge", 25e6)])
+def test_the_weights_are_small(folder: str, most: float) -> None:
+    files = (ROOT / "src/obclip/models" / folder).rglob("*")
+    assert 0 < sum(f.stat().st_size for f in files if f.is_file()) <= most
 
 
 def test_every_source_of_the_training_data_is_attributed() -> None:

@@ -42,7 +42,6 @@ def test_a_noun_of_a_person_never_leaves_alone(word: str) -> None:
     [
         "iron {}",
         "spider-{} on a roof",
-        "gingerbread {}",
         "a {} band",
         "the {} runs",
         "{}",
@@ -170,3 +169,164 @@ def test_body_words_in_many_forms(word: str) -> None:
     settings = PrivacySettings(protect=tuple(attributes()))
     text = f"a man with a {word}" if " " in word else f"a {word} man"
     assert "body" in names_of(text, settings)
+
+
+def refusal(text: str, negative: str | None = None) -> PromptRefused:
+    with pytest.raises(PromptRefused) as refused:
+        expand(text, None, negative)
+    return refused.value
+
+
+UNTOUCHED = (
+    "a splash of color on a grey city", "an explosion of colour", "pops of color on a wall",
+    "a gingerbread man", "a gingerbread woman", "a black chandelier", "white glitter",
+    "black suspenders", "black scissors", "black eyeliner", "a black dagger",
+    "Chinese wallpaper", "a Japanese watercolor of a mountain", "an old typewriter",
+    "a Japanese newspaper", "a black projector", "a Chinese typewriter", "black eyes",
+    "a garden rake", "leather jacket with studs", "a cup of Earl Grey", "a question mark",
+    "a lazy susan", "star of david", "ebony wood", "fields of heather", "purple heather",
+    "a gosling", "a trump card", "wheelchair basketball", "mom jeans",
+    "children's book illustration", "a baby face", "black & white photo",
+    "2 year old golden retriever", "50 year old house", "a white-winged horse",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNTOUCHED)
+def test_things_stay_word_for_word(text: str) -> None:
+    assert expand(text).candidates.prompts == (text,)
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("a woman of color", ["gender", "ethnicity"]),
+        ("people of colour", ["ethnicity"]),
+        ("an Aboriginal elder", ["ethnicity", "age"]),
+        ("a Cherokee elder", ["ethnicity", "age"]),
+        ("cat girl", ["gender", "age"]),
+        ("the youngest child", ["age"]),
+        ("the oldest man", ["age", "gender"]),
+        ("early 20s girl", ["age", "gender"]),
+        ("40s woman", ["age", "gender"]),
+        ("a white-bearded old man", ["gender", "age"]),
+        ("a black-haired woman", ["gender"]),
+        ("a woman wearing a black choker", ["gender"]),
+        ("a woman with blunt bangs", ["gender"]),
+        ("a big girl", ["gender", "age"]),
+        ("a kiddo on a swing", ["age"]),
+        ("an old-timer", ["age"]),
+        ("portrait of jack", ["gender", "ethnicity"]),
+        ("a wheelchair basketball player", ["disability"]),
+        ("a Chinese harpist", ["nationality"]),
+        ("a black firebreather holding a torch", ["ethnicity"]),
+        ("a Chinese sheepkeeper", ["nationality"]),
+    ],
+)
+def test_what_is_a_mention(text: str, names: list[str]) -> None:
+    found = expand(text).candidates
+    assert sorted(a.name for a in found.attributes) == sorted(names)
+    for member in found.prompts:
+        assert expand(member).candidates == found
+
+
+@pytest.mark.parametrize(
+    "text, members",
+    [
+        ("a Filipina woman", ("a Filipino woman", "a Cuban man")),
+        ("a Filipina nurse", ("a Filipino female nurse", "a Cuban male nurse")),
+        ("a Latina doctor", ("a latin female doctor", "a black male doctor")),
+        ("a Latino college student", ("a latin male college student",)),
+        ("she is 25", ("she is 8", "he is 70")),
+        ("she's thirty", ("she's 25", "he's 45")),
+        ("he turned 50", ("she turned 8", "he turned 45")),
+        ("40s woman", ("10s girl", "20s man", "70s woman")),
+        ("portrait of John, a homeless man", ("portrait of Sarah, a homeless woman",)),
+        ("big brother hugging little brother", ("big sister hugging little brother",)),
+    ],
+)
+def test_members_read_as_english(text: str, members: tuple[str, ...]) -> None:
+    found = expand(text).candidates.prompts
+    assert set(members) <= set(found)
+    assert len(found) <= 48
+
+
+@pytest.mark.parametrize("text", ["she is 25 meters away", "it is 25", "she's one of them"])
+def test_other_numbers_after_a_verb_of_being(text: str) -> None:
+    assert "age" not in names_of(text)
+
+
+@pytest.mark.parametrize(
+    "text, code, word",
+    [
+        ("Harry Potter casting a spell", "named_person", "Harry Potter"),
+        ("harry potter in hogwarts", "named_person", "harry potter"),
+        ("emily blunt", "named_person", "blunt"),
+        ("trump in a suit", "named_person", "trump"),
+        ("portrait of Sarah, a homeless man", "contradiction", "man"),
+        ("a Filipina man", "contradiction", "Filipina"),
+        ("gril in a dress", "unknown_person_word", "gril"),
+        ("a wman", "unknown_person_word", "wman"),
+        ("a womn", "unknown_person_word", "womn"),
+        ("boyy", "unknown_person_word", "boyy"),
+        ("a yuong girl", "near_miss", "yuong"),
+    ],
+)
+def test_what_is_refused_and_for_which_word(text: str, code: str, word: str) -> None:
+    refused = refusal(text)
+    assert (refused.code, refused.text) == (code, word)
+
+
+@pytest.mark.parametrize(
+    "text, word",
+    [
+        ("child in a swimsuit", "child"),
+        ("schoolgirl in a short skirt", "schoolgirl"),
+        ("1girl, 1boy, couple, kiss", "1girl"),
+    ],
+)
+def test_rule_13_says_what_to_do(text: str, word: str) -> None:
+    refused = refusal(text)
+    assert (refused.code, refused.text) == ("child_rule", word)
+    assert any("1woman for 1girl" in hint for hint in refused.hint)
+
+
+def test_child_leaves_the_orbit_beside_a_swimsuit() -> None:
+    found = expand("a young woman in a swimsuit").candidates.prompts
+    assert len(found) == 6
+    assert not any("girl" in text or "boy" in text for text in found)
+
+
+def test_tags_of_a_negative_prompt_are_mentions_of_their_own() -> None:
+    wide = PrivacySettings(cap=256)
+    found = expand("a woman", wide, "bad hands, old, mature, 1boy").candidates
+    assert [a.name for a in found.attributes] == [
+        "gender", "age", "age", "gender", "age",
+    ]  # fmt: skip
+    assert found.n == 2 * 4 * 4 * 8
+    assert refusal("a woman", "bad hands, old, mature, 1boy").code == "set_too_large"
+
+
+def test_a_bare_old_of_a_negative_prompt_is_masked() -> None:
+    found = expand("a woman", None, "old, ugly, deformed").candidates
+    assert found.n == 8
+    assert found.negatives[:4] == (
+        "childish, ugly, deformed", "youthful, ugly, deformed", "mature, ugly, deformed",
+        "old, ugly, deformed",
+    )  # fmt: skip
+    assert expand("old, ugly, deformed").candidates.n == 1
+
+
+def test_a_set_too_large_names_the_setting_that_makes_it_fit() -> None:
+    hints = refusal("a white woman and a black man").hint
+    advice = 'group ethnicity = "two" in the profile (36 members), or set cap = 144 in the profile'
+    assert advice in hints
+    coarser = PrivacySettings(groups={"ethnicity": "two"})
+    assert expand("a white woman and a black man", coarser).candidates.n == 36
+    higher = PrivacySettings(cap=144)
+    assert expand("a white woman and a black man", higher).candidates.n == 144
+
+
+def test_a_form_of_the_table_is_its_own_spelling() -> None:
+    for row in lexicon().rows.values():
+        for form in row.forms.values():
+            assert figures_in_digits(form) == form

@@ -23,6 +23,7 @@ def best(text):
     [
         ("Two men and a woman sit on a park bench", 4, 0.002),
         ("A boy holds and a girl paints a piece of wood.", 64, 0.030),
+        ("a boy and a girl, he gives her a flower", 64, 0.030),  # pronouns by place
     ],
 )
 def test_expand_is_fast(text, n, limit):

@@ -35,9 +35,10 @@ def main(pair: Path, steps: int, repeats: int, threads: int) -> None:
             model.finish(model.noise(sampling, i, 1), [PROMPT], [], sampling, 0)
             seconds.append(time.perf_counter() - start)
         warm = seconds[1:]
+        middle, low, high = statistics.median(warm), min(warm), max(warm)
         click.echo(
             f"{dtype}, {steps} steps with guidance, {side} px: "
-            f"median {statistics.median(warm):.2f} s ({min(warm):.2f} to {max(warm):.2f}, n {len(warm)})"
+            f"median {middle:.2f} s ({low:.2f} to {high:.2f}, n {len(warm)})"
         )
 
 

@@ -40,7 +40,10 @@ PRIVACY = ROOT / "src/obclip/privacy"
 LIMIT = 12
 FLOOR = 5  # mutants of every module
 #: The fast suite: deterministic, a few seconds. The slow properties are left to ``make test``.
-FILES = ["mutants", "expand", "tables", "custom", "request", "leakage", "history", "audit", "cli"]
+FILES = [
+    "mutants", "faults", "expand", "tables", "custom", "request", "leakage", "history", "audit",
+    "cli",
+]  # fmt: skip
 SLOW = (
     "hard_case", "not_about_a_person",  # run as plain calls, see `table_cases`
     "every_member_of_a_custom_set", "is_the_same_for_every_member", "for_generated_prompts",

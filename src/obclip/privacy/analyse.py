@@ -8,13 +8,14 @@ cannot: `candidates.py` checks each member again and fails closed.
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 from obclip.errors import TaxonomyError
 from obclip.privacy.agewords import claim_age_nouns, claim_age_words
 from obclip.privacy.always import add_always_on
 from obclip.privacy.bare import mark_bare_ages
-from obclip.privacy.chains import claim_pronouns
+from obclip.privacy.chains import claim_chains, claim_pronouns
 from obclip.privacy.draft import Draft, Part
 from obclip.privacy.guards import (
     check_bare_figures,
@@ -38,6 +39,7 @@ from obclip.privacy.settings import PrivacySettings
 from obclip.privacy.tables import table_for
 from obclip.privacy.taxonomy import Attribute
 from obclip.privacy.template import Piece, Template
+from obclip.privacy.things import leave_things
 from obclip.privacy.words import (
     claim_adjectives,
     claim_agreeing,
@@ -47,25 +49,31 @@ from obclip.privacy.words import (
 
 
 class Analysis(NamedTuple):
-    """What a prompt says (``own``) and the template it says it in; spans are into the prompt."""
+    """What a prompt says (``own``) and the template it says it in; spans are into the prompt.
+
+    ``wide`` is the size of the set with a slot for each chain of pronouns (see places.py).
+    """
 
     template: Template
     own: tuple[str, ...]
     spans: tuple[tuple[int, int, tuple[int, ...]], ...]
     clear: tuple[tuple[int, int], ...]
+    wide: int = 0
 
 
 class Analyser:
     """One pass over one prompt. The order of the methods is the order of the decisions."""
 
-    def __init__(self, text: str, settings: PrivacySettings, tight: bool = False) -> None:
+    def __init__(
+        self, text: str, settings: PrivacySettings, tight: bool = False, tags: bool = False
+    ) -> None:
         self.text = text
         self.tight = tight  # pronouns bound by place: see places.py
         self.settings = settings
         self.protected: dict[str, Attribute] = settings.protected()
         self.table: Lexicon = table_for(settings)
         self.units: list[Unit] = scan(text, self.table)
-        self.judge = Judge(self.units)
+        self.judge = Judge(self.units, tags)
         self.pieces: dict[int, Piece] = {}
         self.parts: dict[int, list[Part]] = {}
         self.swallowed: dict[int, int] = {}  # age word -> the noun it is rendered with
@@ -82,6 +90,7 @@ class Analyser:
         exempt_idioms(self.units)
         self._allow()
         check_spelled_out(self.text, self.table)
+        leave_things(self.judge)
         mark_bare_ages(self.judge)
         check_bare_figures(self.units)
         check_clear_words(self.units, self.judge)
@@ -97,9 +106,29 @@ class Analyser:
         claim_nouns(self)
         claim_agreeing(self)
         claim_emoji(self)
+        wide = self._width() if self.tight else 0
         claim_pronouns(self)
         check_child_rule(self)
-        return self._assemble()
+        return self._assemble()._replace(wide=wide)
+
+    def _width(self) -> int:
+        """The size of the set if no pronoun were bound by place; leaves everything as it was."""
+        before = [(draft, draft.values, draft.place) for draft in self.drafts]
+        kept = self.pieces, self.parts, self.gender_of, self.age_of, self.loose
+        self.pieces, self.parts = dict(self.pieces), dict(self.parts)
+        self.gender_of, self.age_of = dict(self.gender_of), dict(self.age_of)
+        self.loose = dict(self.loose)
+        says = self.says_child
+        claim_chains(self)
+        check_child_rule(self)
+        used = {id(part[1]): part[1] for parts in self.parts.values() for part in parts if part[1]}
+        wide = prod(len(draft.values) for draft in used.values())
+        self.pieces, self.parts, self.gender_of, self.age_of, self.loose = kept
+        self.says_child = says
+        del self.drafts[len(before) :]
+        for draft, values, place in before:
+            draft.values, draft.place = values, place
+        return wide
 
     def claim(
         self, attribute: str, value: str, i: int, space: tuple[str, ...], draft: Draft | None = None
@@ -178,13 +207,17 @@ class Analyser:
         return assemble(self)
 
 
-def analyse(text: str, settings: PrivacySettings, tight: bool = False) -> Analysis:
+def analyse(
+    text: str, settings: PrivacySettings, tight: bool = False, tags: bool = False
+) -> Analysis:
     """Take a normalised prompt apart; ``tight`` binds its pronouns by place.
+
+    ``tags``: a negative prompt, whose comma-separated words are mentions of their own.
 
     Raises:
         PromptRefused: something in it cannot be resolved; the word is named.
     """
-    return Analyser(text, settings, tight).run()
+    return Analyser(text, settings, tight, tags).run()
 
 
 __all__ = ["Analyser", "Analysis", "analyse"]

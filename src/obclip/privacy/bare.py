@@ -1,4 +1,4 @@
-"""Ages in bare figures: "man (45)", "a woman, 45, smiling", "a man of 60", "a woman over 60".
+"""Ages in bare figures: "man (45)", "a woman, 45, smiling", "a man of 60", "she is 25".
 
 Protects: a number that stands where an age stands, right behind a person, is read as one. Which
 numbers do is read from the masked words around them. Does not protect: numbers elsewhere.
@@ -12,6 +12,8 @@ KEY = "#bare"
 _ABOUT = frozenset(["over", "under", "about", "around", "nearly", "almost", "of"])
 _YEARS = frozenset(["years", "yrs", "year", "yr"])
 _OLDEST = 110
+_PARTS = frozenset([".", "/", ":", "%", "-", "to", "of", "from", "in"])
+_BEING = frozenset(["is", "'s", "was", "turned", "turns", "becomes", "became"])
 
 
 def mark_bare_ages(judge: Judge) -> None:
@@ -32,5 +34,24 @@ def mark_bare_ages(judge: Judge) -> None:
             or (mark == "," and after in (",", ".", "", ")", "|", ";") and len(unit.low) < 3)
             or (mark in _ABOUT and (judge.ends(end) or after.endswith("ing")))
         ):
+            unit.figure = ("", "", int(unit.low))
+            unit.key = KEY
+    _predicates(judge)
+
+
+def _predicates(judge: Judge) -> None:
+    """As in "she is 25", "he turned 50": a number said of a person, and nothing behind it."""
+    units = judge.units
+    for i, unit in enumerate(units):
+        if i < 2 or unit.figure is not None or not unit.low.isdecimal() or len(unit.low) > 3:
+            continue
+        if units[i - 1].low not in _BEING or not 3 <= int(unit.low) <= _OLDEST:
+            continue
+        if units[i - 2].key != "she*" and not (
+            units[i - 2].row is not None and judge.is_person(i - 2)
+        ):
+            continue
+        whole = i + 1 < len(units) and units[i + 1].low in _PARTS
+        if judge.ends(i + 1) and not whole:
             unit.figure = ("", "", int(unit.low))
             unit.key = KEY

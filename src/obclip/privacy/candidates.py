@@ -8,15 +8,16 @@ not protect: the template itself, which is public by design.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from math import prod
 
 from obclip.errors import PromptRefused
 from obclip.privacy.analyse import Analysis, analyse
 from obclip.privacy.choice import Choice
+from obclip.privacy.fused import apart
 from obclip.privacy.lexicon import Row
 from obclip.privacy.normalise import normalise, refuse
-from obclip.privacy.settings import PrivacySettings
+from obclip.privacy.settings import MAX_CAP, PrivacySettings
 from obclip.privacy.spelled import figures_in_digits
 from obclip.privacy.tables import table_for
 from obclip.privacy.taxonomy import table_version
@@ -74,14 +75,21 @@ class Expansion:
         return f"Expansion(n={self.candidates.n}, redacted)"
 
 
-def _parts(text: str, settings: PrivacySettings, tight: bool = False) -> tuple[str, Analysis]:
+def _normal(text: str, settings: PrivacySettings) -> str:
+    """A prompt in the spelling that is read. Idempotent."""
+    return apart(figures_in_digits(normalise(text)), table_for(settings))
+
+
+def _parts(
+    text: str, settings: PrivacySettings, tight: bool = False, tags: bool = False
+) -> tuple[str, Analysis]:
     """The normal form of a prompt and its analysis."""
-    clean = figures_in_digits(normalise(text))
-    analysis = analyse(clean, settings, tight)
+    clean = _normal(text, settings)
+    analysis = analyse(clean, settings, tight, tags)
     if analysis.template.slots:
         rendered = _render(analysis, settings, (analysis.own,))[0]
         if rendered != clean:
-            again = analyse(rendered, settings, tight)
+            again = analyse(rendered, settings, tight, tags)
             if again.template != analysis.template or again.own != analysis.own:
                 raise _open(clean, analysis)
             clean, analysis = rendered, again
@@ -133,8 +141,42 @@ def _too_large(n: int, settings: PrivacySettings, text: str, analysis: Analysis)
         f"the set would have {n} members, the profile's cap is {settings.cap}",
         word,
         "rephrase with fewer people or attributes",
-        "choose a grouping or a higher cap in the profile",
+        _way_out(n, settings, analysis),
     )
+
+
+def _way_out(n: int, settings: PrivacySettings, analysis: Analysis) -> str:
+    """The fewest published groupings that bring a set under its cap, or the cap it needs.
+
+    Counted with the largest group of each level, so that the advice is the same for every member.
+    """
+    higher = f"set cap = {n} in the profile" if n <= MAX_CAP else ""
+    known = settings.protected()
+    levels = {
+        slot.attribute: [
+            (level, max(len(set(group).intersection(slot.values)) for group in groups))
+            for level, groups in known[slot.attribute].groupings.items()
+        ]
+        for slot in analysis.template.slots
+        if slot.attribute not in settings.groups
+    }
+    open_to = [name for name, found in levels.items() if found]
+    for count in range(1, len(open_to) + 1):
+        for names in combinations(open_to, count):
+            for chosen in product(*(levels[name] for name in names)):
+                smaller = {name: size for name, (_, size) in zip(names, chosen, strict=True)}
+                ratio = prod(
+                    smaller.get(slot.attribute, len(slot.values)) / len(slot.values)
+                    for slot in analysis.template.slots
+                )
+                if round(n * ratio) <= settings.cap:
+                    said = ", ".join(
+                        f'{name} = "{level}"'
+                        for name, (level, _) in zip(names, chosen, strict=True)
+                    )
+                    coarser = f"group {said} in the profile ({round(n * ratio)} members)"
+                    return f"{coarser}, or {higher}" if higher else coarser
+    return higher or "no grouping of the profile brings it under the cap"
 
 
 def _size(analysis: Analysis) -> int:
@@ -142,7 +184,7 @@ def _size(analysis: Analysis) -> int:
 
 
 def _tighter(
-    text: str, settings: PrivacySettings, cap: int, wide: Analysis
+    text: str, settings: PrivacySettings, cap: int, wide: Analysis, tags: bool
 ) -> tuple[str, Analysis]:
     """A set too large for its cap, with its pronouns bound by place (see places.py).
 
@@ -150,7 +192,7 @@ def _tighter(
         PromptRefused: it is too large all the same, or the places contradict the words.
     """
     try:
-        clean, analysis = _parts(text, settings, True)
+        clean, analysis = _parts(text, settings, True, tags)
     except PromptRefused as error:
         raise _too_large(_size(wide), settings, text, wide) from error
     if _size(analysis) > cap:
@@ -158,15 +200,17 @@ def _tighter(
     return clean, analysis
 
 
-def _close(text: str, settings: PrivacySettings, cap: int) -> tuple[str, Analysis, list[str]]:
+def _close(
+    text: str, settings: PrivacySettings, cap: int, tags: bool = False
+) -> tuple[str, Analysis, list[str]]:
     """A prompt's normal form, analysis and members in canonical order, closure verified."""
-    clean, analysis = _parts(text, settings)
+    clean, analysis = _parts(text, settings, tags=tags)
     if not analysis.template.slots:
         return clean, analysis, [clean]
     wide = _size(analysis)
     tight = wide > cap
     if tight:
-        clean, analysis = _tighter(clean, settings, cap, analysis)
+        clean, analysis = _tighter(clean, settings, cap, analysis, tags)
     slots = analysis.template.slots
     for slot, own in zip(slots, analysis.own, strict=True):
         if own not in slot.values:
@@ -178,10 +222,10 @@ def _close(text: str, settings: PrivacySettings, cap: int) -> tuple[str, Analysi
         if member == clean:
             continue
         try:
-            if figures_in_digits(normalise(member)) != member:
+            if _normal(member, settings) != member:
                 raise _open(clean, analysis)
-            again = analyse(member, settings, tight)
-            if tight and _size(analyse(member, settings)) != wide:
+            again = analyse(member, settings, tight, tags)
+            if tight and again.wide != wide:
                 raise _open(clean, analysis)
         except PromptRefused as error:
             raise _open(clean, analysis) from error
@@ -224,7 +268,7 @@ def expand(
     negatives: list[str] = []
     clean_negative = None
     if negative is not None and negative.strip():
-        clean_negative, other, others = _close(negative, settings, settings.cap)
+        clean_negative, other, others = _close(negative, settings, settings.cap, True)
         offset = 1 + max((s.mention for s in slots), default=-1)
         found += [
             SetAttribute(s.attribute, s.mention + offset, s.values) for s in other.template.slots

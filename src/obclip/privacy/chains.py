@@ -21,9 +21,15 @@ _OPENERS = frozenset(["and", "while", "but", ",", "then", "as", "because"])
 
 
 def claim_pronouns(a: Analyser) -> None:
+    """Every pronoun, by place where the profile's cap leaves no room for slots of their own."""
     if a.tight:
         claim_by_place(a)
-        return
+    else:
+        claim_chains(a)
+
+
+def claim_chains(a: Analyser) -> None:
+    """Every pronoun, each chain a slot or tied to the one person named."""
     topic = pronouns.Topic()
     chains: dict[object, Draft] = {}
     previous = last = -2  # the last person, the last unit that is not part of another

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
+from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.normalise import refuse
 from obclip.privacy.persons import gender_part
 
@@ -35,8 +36,8 @@ def _claim(a: Analyser, i: int, taken: dict[int, list[int]]) -> None:
     owned = (
         j >= 1 and units[j - 1].low == "in" and (units[j].key == "her*" or units[j].low == "their")
     )
-    noun = _noun(a, j - 2) if owned else -1
-    if noun >= 0 and units[j].key == "her*":
+    noun = _noun(a, j - 2) if owned else -1 if part_of else _before_noun(a, i)
+    if owned and noun >= 0 and units[j].key == "her*":
         a.bound[j] = noun
     row = units[noun].row if noun >= 0 else None
     if row is not None and row.kind == "fam" and noun not in taken and a.judge.adjunct(noun) < 0:
@@ -54,7 +55,7 @@ def _claim(a: Analyser, i: int, taken: dict[int, list[int]]) -> None:
             )
     else:
         found = ages.decade(units[i].low)
-        if found is None or not (owned or _plain(a, i, j, found[0], part_of)):
+        if found is None or not (owned or noun >= 0 or _plain(a, i, j, found[0], part_of)):
             return
     units[i].unmask()
     units[i].key = "~decade"
@@ -76,6 +77,20 @@ def _noun(a: Analyser, end: int) -> int:
         if a.judge.is_person(j):
             return j
     return -1
+
+
+def _before_noun(a: Analyser, i: int) -> int:
+    """As in "40s woman": the noun right behind a decade, or -1.
+
+    "from the 80s" and "1920s" are no such decades, and "an 80s rock star" is not one of gender.
+    """
+    if i + 1 >= len(a.units) or not a.units[i + 1].gap:
+        return -1
+    row = a.units[i + 1].row
+    said = row is not None and (
+        (row.kind == "fam" and bool(row.attributes)) or a.units[i + 1].key in GENDER_HEADS
+    )
+    return i + 1 if said else -1
 
 
 def _modified(a: Analyser, noun: int) -> bool:

@@ -17,11 +17,32 @@ from obclip.privacy.lexicon import CHILD, Lexicon
 from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
 from obclip.privacy.scan import Unit
 from obclip.privacy.slips import slip
+from obclip.privacy.things import WORD
 from obclip.privacy.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
+# Size in everyday words is no word of the body: "a big girl", "big brother".
+_SIZE_ROWS = frozenset(["big.sg", "huge.sg", "large.sg"])
+# Clothes named for the body they show, as a bikini is.
+_BARING = frozenset(
+    ["swimsuit", "swimsuits", "swimwear", "miniskirt", "miniskirts", "minidress", "microskirt"]
+)
+_SHORT = frozenset(["short", "mini", "micro", "tiny"])
+_SKIRTS = frozenset(["skirt", "skirts"])
+# Ordinary words among the surnames: a person only beside another name or with a capital, and
+# never before these words.
+_ORDINARY = {
+    "blunt": frozenset(
+        ["bangs", "bob", "cut", "edge", "edges", "end", "ends", "fringe", "hair", "haircut"]
+    ),
+    "trump": frozenset(["card", "cards", "suit"]),
+    "gosling": frozenset[str](),
+    "thatcher": frozenset[str](),
+    "bullock": frozenset(["cart", "carts"]),
+}
+_ARTICLES = frozenset(["a", "an", "the", "little", "small", "fluffy", "baby", "cute", "two"])
 _INTIMATE_ROWS = frozenset(
     [
         "wife.sg",
@@ -54,7 +75,7 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
                 f"{unit.text!r} before a nationality stands in no row",
                 unit.text,
             )
-        if unit.row is not None or not low[0].isalnum():
+        if unit.row is not None or unit.key == WORD or not low[0].isalnum():
             continue
         if (meant := slip(low)) is not None:
             raise refuse(
@@ -103,11 +124,26 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
             raise refuse(
                 "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
             )
+        if low in _ORDINARY and _ordinary(units, i, names | common):
+            continue
         named = low in names or (low in common and _beside_name(units, i, names, common))
         if i not in credited and (named or (low in first and not _tag(units, i))):
             raise refuse(
                 "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
             )
+
+
+def _ordinary(units: list[Unit], i: int, names: frozenset[str]) -> bool:
+    """Whether a surname that is a word too is that word: "blunt bangs", "a gosling"."""
+    before = units[i - 1] if i else None
+    if before is not None and (
+        before.low in names or (before.row is not None and before.row.kind == "name")
+    ):
+        return False
+    after = units[i + 1].low if i + 1 < len(units) else ""
+    if after in _ORDINARY[units[i].low]:
+        return True
+    return units[i].text.islower() and before is not None and before.low in _ARTICLES
 
 
 def _before_nationality(units: list[Unit], i: int) -> bool:
@@ -188,16 +224,21 @@ def _beside_name(units: list[Unit], i: int, names: frozenset[str], common: froze
 
 
 def check_child_rule(a: Analyser) -> None:
-    """Rule 13: beside body, orientation or intimacy, child leaves the age orbit."""
+    """Rule 13: beside body, orientation or intimacy, child leaves the age orbit.
+
+    A prompt that itself says child is refused. So does "1girl": by rule 3 its row is a child's, and
+    a tag that others read as "a woman of any age" would else show a child where intimacy is said.
+    """
     rows = a.table.rows
     sensitive = ""
-    for unit in a.units:
+    for i, unit in enumerate(a.units):
         if unit.row is None:
-            if unit.low in a.judge.classes["sensitive"]:
+            if unit.low in a.judge.classes["sensitive"] or _baring(a.units, i):
                 sensitive = unit.text
                 break
         elif unit.key in _INTIMATE_ROWS or (
-            unit.row.kind in ("adj", "any")
+            unit.key not in _SIZE_ROWS
+            and unit.row.kind in ("adj", "any")
             and rows[unit.key].attributes[0] in ("body", "orientation")
         ):
             sensitive = unit.text
@@ -206,11 +247,21 @@ def check_child_rule(a: Analyser) -> None:
         return
     if a.says_child:
         raise refuse(
-            "child_rule", f"{a.says_child!r} cannot stand with {sensitive!r}", a.says_child
+            "child_rule",
+            f"{a.says_child!r} says a child and cannot stand with {sensitive!r}",
+            a.says_child,
+            f"leave {sensitive!r} out, or write a grown-up's word"
+            " (woman for girl, man for boy, 1woman for 1girl)",
         )
     for draft in a.drafts:
         if draft.attribute == "age":
             draft.values = tuple(v for v in draft.values if v != CHILD)
+
+
+def _baring(units: list[Unit], i: int) -> bool:
+    """A swimsuit, a short skirt."""
+    low = units[i].low
+    return low in _BARING or (low in _SKIRTS and i > 0 and units[i - 1].low in _SHORT)
 
 
 __all__ = ["check_child_rule", "check_clear_words", "check_spelled_out"]

@@ -28,6 +28,8 @@ def exempt_idioms(units: list[Unit]) -> None:
         end = i + size
         if size and units[end - 1].key in GENDER_HEADS and end < len(units):
             size = 0 if _person(units[end], words) else size  # "a dragon, female human wizard"
+        if size and end < len(units) and _person(units[end], words) and _disability(units[i:end]):
+            size = 0  # "a wheelchair basketball player" is a person in a wheelchair
         if size and whole in words.characters and not _credit(units, i):
             if dressed(units, i, end):
                 if _others(units, i, end):
@@ -43,6 +45,10 @@ def exempt_idioms(units: list[Unit]) -> None:
         for unit in units[start:end]:
             if unit.row is not None and not (followed and _named(unit)):
                 unit.unmask()
+
+
+def _disability(units: list[Unit]) -> bool:
+    return any(unit.row is not None and unit.row.attributes == ("disability",) for unit in units)
 
 
 def _credit(units: list[Unit], i: int) -> bool:

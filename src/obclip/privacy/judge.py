@@ -14,6 +14,62 @@ from obclip.privacy.vocabulary import vocabulary
 COLOUR = frozenset({"white.sg", "pale.sg"})  # rows whose words are also colours of things
 PERSON_KINDS = frozenset({"noun", "fam", "name"})
 GENDER_HEADS = frozenset({"female.sg", "females.sg"})
+ELDER = "elder.sg"
+_EYES = frozenset(["eye", "eyes"])
+# Endings of the words for somebody who does something. The last two make things as well
+# (choker, projector), so they count only where the word does what a person does.
+_DOER = ("ist", "ician", "eer")
+_NO_DOER = frozenset(["veneer", "reindeer", "career"])
+_DOER_OR_THING = ("er", "or")
+# Person nouns in -er and -or that persons.txt does not list, reviewed one by one.
+_AGENTS = frozenset(
+    [
+        "abductor", "administrator", "agitator", "animator", "annotator", "arbitrator",
+        "assessor", "auctioneer", "bagpiper", "bather", "beatboxer", "beginner", "bellringer",
+        "benefactor", "boater", "bobsledder", "bodyboarder", "bombardier", "breakdancer",
+        "breeder", "brigadier", "burlesquer", "candlestickmaker", "captor", "caroler",
+        "caroller", "carouser", "caterer", "cavalier", "censor", "charmer", "cheater",
+        "churchgoer", "collaborator", "commentator", "concertgoer", "confessor", "conjurer",
+        "conjuror", "coordinator", "counsellor", "counterfeiter", "creditor", "crofter",
+        "crooner", "cultivator", "curator", "daydreamer", "dealer", "debtor", "decorator",
+        "demonstrator", "dictator", "distiller", "doctor", "dowser", "dreamer", "drinker",
+        "drover", "easterner", "educator", "executor", "facilitator", "fencer", "festivalgoer",
+        "flirter", "forger", "fornicator", "fraudster", "freerunner", "fusilier", "gardener",
+        "gladiator", "gleaner", "gondolier", "grenadier", "gunfighter", "gunslinger",
+        "harvester", "hatter", "healer", "hipster", "holidaymaker", "homesteader", "horner",
+        "hustler", "illustrator", "imitator", "impersonator", "imposter", "impostor",
+        "innovator", "instigator", "interrogator", "intruder", "investigator", "islander",
+        "jailor", "jouster", "kidnapper", "kitesurfer", "lacemaker", "lamplighter", "lancer",
+        "latecomer", "lector", "legislator", "liberator", "lifter", "liquidator", "litigator",
+        "longboarder", "looter", "malefactor", "marauder", "mediator", "mentor", "merrymaker",
+        "mobster", "moderator", "motocrosser", "mourner", "moviegoer", "naysayer", "negotiator",
+        "newcomer", "northerner", "oldster", "oppressor", "orator", "paddler", "partygoer",
+        "perpetrator", "persecutor", "plougher", "plower", "plunderer", "poacher", "possessor",
+        "prankster", "predecessor", "proctor", "professor", "prosecutor", "purveyor", "rapper",
+        "realtor", "reaper", "rector", "redeemer", "reveler", "reveller", "saddler",
+        "sailmaker", "savior", "saviour", "schemer", "sculler", "sharecropper", "sharpshooter",
+        "sightseer", "sinner", "slaver", "sleepwalker", "smoker", "snitcher", "snorer",
+        "snowshoer", "soothsayer", "southerner", "spectator", "speculator", "speedskater",
+        "stalker", "stargazer", "successor", "suitor", "sunbather", "surveyor", "swindler",
+        "swordfighter", "templar", "theatergoer", "tobogganer", "traitor", "trampoliner",
+        "trickster", "usurper", "vacationer", "vaulter", "vintner", "wakeboarder", "westerner",
+        "whaler", "whistler", "windsurfer", "woodcarver", "woodcutter", "yachter", "youngster",
+    ]
+)  # fmt: skip
+_TRADES = (
+    "blower", "catcher", "dancer", "eater", "fighter", "hunter", "keeper", "lifter", "maker",
+    "monger", "painter", "picker", "player", "rider", "seller", "singer", "tamer", "thrower",
+    "trainer", "trooper", "walker", "worker", "wrestler",
+)  # fmt: skip
+_DONE = frozenset(
+    [
+        "wearing", "wears", "holding", "holds", "walking", "walks", "running", "runs",
+        "eating", "eats", "drinking", "drinks", "reading", "reads", "carrying", "carries",
+        "smiling", "smiles", "looking", "laughing", "laughs", "dancing", "dances", "posing",
+        "poses", "talking", "talks", "crying", "sleeping", "thinking", "singing", "sings",
+        "kneeling", "praying", "waving", "dressed", "clad", "who", "whose", "aged",
+    ]
+)  # fmt: skip
 _ADJECTIVE_ENDINGS = ("ed", "ful", "ous", "ish", "ive", "less", "like", "some")
 _DETERMINERS = frozenset(
     ["a", "an", "the", "two", "three", "four", "five", "some", "many", "several", "few"]
@@ -27,10 +83,11 @@ REACH = 12
 class Judge:
     """Reads one prompt's masked units and answers questions about positions in them."""
 
-    __slots__ = ("classes", "persons", "things", "units")
+    __slots__ = ("classes", "persons", "tags", "things", "units")
 
-    def __init__(self, units: list[Unit]) -> None:
+    def __init__(self, units: list[Unit], tags: bool = False) -> None:
         words = vocabulary()
+        self.tags = tags  # a negative prompt: what stands between commas stands for itself
         self.units = units
         self.classes = words.classes
         self.persons = words.persons
@@ -40,8 +97,12 @@ class Judge:
         """Whether unit i can be the noun that an adjective of a person modifies."""
         unit = self.units[i]
         if unit.row is not None:
-            return unit.row.kind in PERSON_KINDS or unit.key in GENDER_HEADS
-        return unit.low in self.persons or self._doer(unit.low) or self._star(i)
+            return (
+                unit.row.kind in PERSON_KINDS
+                or unit.key in GENDER_HEADS
+                or (unit.key == ELDER and self.ends(i + 1))  # "a Cherokee elder"
+            )
+        return unit.low in self.persons or self._doer(i) or self._star(i)
 
     def _star(self, i: int) -> bool:
         """As in "pop star", "movie legend": a person only behind a word of their trade."""
@@ -51,14 +112,26 @@ class Judge:
             and self.units[i - 1].low in self.classes["trade"]
         )
 
-    def _doer(self, low: str) -> bool:
-        """A noun of someone who does something, by its ending (bagpiper, harpist)."""
+    def _doer(self, i: int) -> bool:
+        """A noun of someone who does something (harpist, firebreather holding a torch).
+
+        The reviewed list of person nouns decides. A word outside it that ends in -er or -or is a
+        thing, unless it ends in a trade (sheepkeeper) or does what a person does.
+        """
+        low = self.units[i].low
         if len(low) < 6 or low in self.things or low in self.classes["not_doer"]:
             return False
         stem = low[:-1] if low.endswith("s") else low
         if stem in self.classes["not_doer"] or low in self.classes["adjective"]:
             return False
-        return stem.endswith(("ist", "ician", "eer", "er", "or")) and len(stem) > 5
+        if len(stem) < 6 or stem in _NO_DOER:
+            return False
+        if stem.endswith(_DOER) or stem in _AGENTS:
+            return True
+        if stem.endswith(_DOER_OR_THING):
+            after = self.units[i + 1].low if i + 1 < len(self.units) else ""
+            return stem.endswith(_TRADES) or after in _DONE
+        return False
 
     def adjectival(self, i: int) -> bool:
         """Whether unit i reads as an adjective."""
@@ -86,6 +159,8 @@ class Judge:
         units, count = self.units, len(self.units)
         strict = units[i].key in COLOUR
         j = i + 1
+        if strict and self._worn_colour(j):
+            return -1
         while j < count and j <= i + REACH:
             unit = units[j]
             if skip := self._emphasis(j):  # "(black:1.2) woman", '"black" woman'
@@ -95,6 +170,8 @@ class Judge:
                 if unit.row is None and (end := self._family(j + 1)):
                     return end  # "young hippie woman"
                 return -1 if unit.row is None and self.belongs_to_thing(j) else j
+            if self.tags and unit.low == ",":
+                return -1
             if unit.low in (",", "and", "or", "&") and unit.row is None:
                 if not (self._series(j) and (self.adjectival(j - 1) or j == i + 1)):
                     return -1
@@ -112,6 +189,15 @@ class Judge:
                 return -1
             j += 1
         return -1
+
+    def _worn_colour(self, j: int) -> bool:
+        """As in "white-bearded", "black-hooded", "black eyes": the colour of something else."""
+        units = self.units
+        if j < len(units) and units[j].low in _EYES:
+            return True
+        if j + 1 >= len(units) or units[j].low != "-" or units[j + 1].row is not None:
+            return False
+        return units[j + 1].low.endswith("ed") or units[j + 1].low == "clad"
 
     def _family(self, j: int) -> int:
         """Index of a noun that changes with age at j, its own age word before it or not; or 0."""
@@ -220,7 +306,7 @@ class Judge:
             return False
         if units[i].key in COLOUR:
             return i > 1 and self.is_person(i - 2)
-        return any(self.is_person(j) for j in range(len(units)))
+        return self.tags or any(self.is_person(j) for j in range(len(units)))
 
     def _as_noun(self, i: int) -> bool:
         """As in "an African", "the blind", "two Chinese"."""

@@ -151,8 +151,8 @@ def tie_names(a: Analyser) -> None:
         j = i + 3
         if j >= len(units) or units[i + 1].low != "," or units[i + 2].low not in ("a", "an", "the"):
             continue
-        while j < len(units) - 1 and a.judge.adjectival(j) and not a.judge.is_person(j):
-            j += 1
+        while j < len(units) - 1 and not gendered(a, j) and not a.judge.ends(j):
+            j += 1  # "a homeless man", "a retired army doctor"
         if _gender_noun(a, j):
             a.same[j] = i
 

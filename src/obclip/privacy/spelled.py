@@ -11,6 +11,8 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+from obclip.privacy.lexicon import lexicon
+
 _ONES = {
     word: n
     for n, word in enumerate(
@@ -51,7 +53,8 @@ _NUMBER = (
 _SEP = "(?: - |-| )"
 _YEARS = rf"(?:{_SEP})?(?:years?|yrs?){_SEP}olds?\b"
 _DECADE = r"(?:[2-9]0s|twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties)"
-_CUES = re.compile(r"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties", re.I)
+_BEING = r"\bs?he(?:'s| is| was| turned| turns)"
+_CUES = re.compile(rf"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties|{_BEING} [a-z]", re.I)
 
 
 class _Patterns(NamedTuple):
@@ -61,6 +64,8 @@ class _Patterns(NamedTuple):
     ranges: tuple[re.Pattern[str], ...]
     apostrophe: re.Pattern[str]
     middle: re.Pattern[str]
+    said: re.Pattern[str]
+    grown: re.Pattern[str]
 
 
 @cache
@@ -86,6 +91,11 @@ def _patterns() -> _Patterns:
         ),
         re.compile(r"(?<![\w.])([2-9]0)'s\b"),
         re.compile(r"\b(middle)(aged)\b", re.I),
+        re.compile(
+            rf"(?P<a>{_BEING} )(?P<w>{_NUMBER})(?=\s*(?:[,.;!?)]|$|and\b|with\b|but\b))",
+            re.I,
+        ),
+        re.compile(rf"\b(?P<d>{_DECADE} )(?P<n>girls?|boys?)\b(?!')", re.I),
     )
 
 
@@ -101,6 +111,8 @@ def figures_in_digits(text: str) -> str:
     text = text.replace("aged between ", "aged ")
     text = find.months.sub(lambda m: f"8{m['a']}year{m['s']}{m['b']}old", text)
     text = find.some.sub(_some, text)
+    text = find.grown.sub(_grown, text)
+    text = find.said.sub(lambda m: f"{m['a']}{_number(m['w'].lower())}", text)
     return find.spelled.sub(lambda m: str(_number((m["w"] or m["v"]).lower())), text)
 
 
@@ -115,8 +127,19 @@ def _number(words: str) -> int:
     return total
 
 
+def _grown(match: re.Match[str]) -> str:
+    """Spell "an early 20s girl" as "an early 20s woman": one age, said once."""
+    noun = match["n"].lower()
+    said = {"girl": "woman", "boy": "man", "girls": "women", "boys": "men"}[noun]
+    said = said.upper() if match["n"].isupper() else said
+    return match["d"] + (said.capitalize() if match["n"].istitle() else said)
+
+
 def _some(match: re.Match[str]) -> str:
     """Spell "30-something" as "twenty-something", "sixtyish" as "seventyish": the table's words."""
+    after = tuple(match.string[match.end() :].lower().split()[:1])
+    if after and any(e.words[1:2] == after for e in lexicon().first.get(match[0].lower(), ())):
+        return match[0]  # a form of the table is its own spelling
     years = int(match["t"]) if match["t"].isdigit() else _TENS[match["t"].lower()]
     word = "twenty" if years < 40 else "fifty" if years < 60 else "seventy"
     if match["t"][0].isupper():
