@@ -212,7 +212,11 @@ def build(rows: list[Row]) -> Lexicon:
     )
 
 
-@cache
 def lexicon(third: bool = False) -> Lexicon:
     """The built-in table; with ``third`` the profile's third gender has its own cells."""
+    return _built(third)
+
+
+@cache
+def _built(third: bool) -> Lexicon:  # apart, so that a default left out is the same table
     return build(_rows(third))
