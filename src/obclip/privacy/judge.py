@@ -21,41 +21,6 @@ _EYES = frozenset(["eye", "eyes"])
 _DOER = ("ist", "ician", "eer")
 _NO_DOER = frozenset(["veneer", "reindeer", "career"])
 _DOER_OR_THING = ("er", "or")
-# Person nouns in -er and -or that persons.txt does not list, reviewed one by one.
-_AGENTS = frozenset(
-    [
-        "abductor", "administrator", "agitator", "animator", "annotator", "arbitrator",
-        "assessor", "auctioneer", "bagpiper", "bather", "beatboxer", "beginner", "bellringer",
-        "benefactor", "boater", "bobsledder", "bodyboarder", "bombardier", "breakdancer",
-        "breeder", "brigadier", "burlesquer", "candlestickmaker", "captor", "caroler",
-        "caroller", "carouser", "caterer", "cavalier", "censor", "charmer", "cheater",
-        "churchgoer", "collaborator", "commentator", "concertgoer", "confessor", "conjurer",
-        "conjuror", "coordinator", "counsellor", "counterfeiter", "creditor", "crofter",
-        "crooner", "cultivator", "curator", "daydreamer", "dealer", "debtor", "decorator",
-        "demonstrator", "dictator", "distiller", "doctor", "dowser", "dreamer", "drinker",
-        "drover", "easterner", "educator", "executor", "facilitator", "fencer", "festivalgoer",
-        "flirter", "forger", "fornicator", "fraudster", "freerunner", "fusilier", "gardener",
-        "gladiator", "gleaner", "gondolier", "grenadier", "gunfighter", "gunslinger",
-        "harvester", "hatter", "healer", "hipster", "holidaymaker", "homesteader", "horner",
-        "hustler", "illustrator", "imitator", "impersonator", "imposter", "impostor",
-        "innovator", "instigator", "interrogator", "intruder", "investigator", "islander",
-        "jailor", "jouster", "kidnapper", "kitesurfer", "lacemaker", "lamplighter", "lancer",
-        "latecomer", "lector", "legislator", "liberator", "lifter", "liquidator", "litigator",
-        "longboarder", "looter", "malefactor", "marauder", "mediator", "mentor", "merrymaker",
-        "mobster", "moderator", "motocrosser", "mourner", "moviegoer", "naysayer", "negotiator",
-        "newcomer", "northerner", "oldster", "oppressor", "orator", "paddler", "partygoer",
-        "perpetrator", "persecutor", "plougher", "plower", "plunderer", "poacher", "possessor",
-        "prankster", "predecessor", "proctor", "professor", "prosecutor", "purveyor", "rapper",
-        "realtor", "reaper", "rector", "redeemer", "reveler", "reveller", "saddler",
-        "sailmaker", "savior", "saviour", "schemer", "sculler", "sharecropper", "sharpshooter",
-        "sightseer", "sinner", "slaver", "sleepwalker", "smoker", "snitcher", "snorer",
-        "snowshoer", "soothsayer", "southerner", "spectator", "speculator", "speedskater",
-        "stalker", "stargazer", "successor", "suitor", "sunbather", "surveyor", "swindler",
-        "swordfighter", "templar", "theatergoer", "tobogganer", "traitor", "trampoliner",
-        "trickster", "usurper", "vacationer", "vaulter", "vintner", "wakeboarder", "westerner",
-        "whaler", "whistler", "windsurfer", "woodcarver", "woodcutter", "yachter", "youngster",
-    ]
-)  # fmt: skip
 _TRADES = (
     "blower", "catcher", "dancer", "eater", "fighter", "hunter", "keeper", "lifter", "maker",
     "monger", "painter", "picker", "player", "rider", "seller", "singer", "tamer", "thrower",
@@ -126,7 +91,7 @@ class Judge:
             return False
         if len(stem) < 6 or stem in _NO_DOER:
             return False
-        if stem.endswith(_DOER) or stem in _AGENTS:
+        if stem.endswith(_DOER) or stem in self.classes["agent"]:
             return True
         if stem.endswith(_DOER_OR_THING):
             after = self.units[i + 1].low if i + 1 < len(self.units) else ""
