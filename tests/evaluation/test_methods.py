@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,21 @@ def test_vanilla_is_cloud_only_for_the_chosen_candidate(pair: Any) -> None:
         latents(m, SET, setting("ddim"), engine, device, 42) for m in ("cloud-only", "vanilla")
     )
     torch.testing.assert_close(among, alone, **TOLERANCE)
+
+
+def test_a_plan_branches_where_the_sizes_say(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, engine, device = pair
+    seen = []
+    run = Engine.run
+    monkeypatch.setattr(
+        Engine, "run", lambda self, job, plan: seen.append(plan) or run(self, job, plan)
+    )  # type: ignore[func-returns-value]
+    six = Prompts([f"{a} {b}" for a in ("woman", "man") for b in "xyz"], 1, (2, 3))
+    chosen = replace(setting("dpm++", split=5), plan="balanced")
+    for told in (six, replace(six, sizes=())):
+        latents("oblivious", told, chosen, engine, device, 42)
+    nodes = [{len(step.nodes) for step in plan.program} for plan in seen]
+    assert (2 in nodes[0], 2 in nodes[1]) == (True, False)
 
 
 def test_a_split_of_all_steps_is_vanilla_and_of_none_is_device_only(pair: Any) -> None:

@@ -47,6 +47,15 @@ def test_what_the_device_builds_is_what_the_cloud_reads() -> None:
     assert encode_request(read) == data
 
 
+@pytest.mark.parametrize(
+    ("sizes", "n"), [((2,), 2), ((2, 3), 6), ((2,) * 6, 64), ((64,), 64), ((2, 3, 5), 30)]
+)
+def test_the_sizes_of_a_product_set_survive_the_wire(sizes: tuple[int, ...], n: int) -> None:
+    data = body(sizes=list(sizes), prompts=[str(i) for i in range(n)])
+    assert decode_request(data).sizes == sizes
+    assert encode_request(decode_request(data)) == data
+
+
 def test_a_request_is_named_by_its_bytes() -> None:
     assert request_id(body()) == request_id(body())
     assert request_id(body()) != request_id(body(seed=1))
@@ -60,6 +69,7 @@ def test_a_request_is_named_by_its_bytes() -> None:
         json.dumps(FIELDS, separators=(",", ":")).encode(),  # order
         canonical(FIELDS) + b"\n",
         canonical({**FIELDS, "negatives": []}),  # absent is spelt by absence
+        canonical({**FIELDS, "sizes": []}),
         canonical({**FIELDS, "guidance": 2}),  # a whole number is spelt 2.0
         canonical({**FIELDS, "guidance": -0.0}),
         canonical(FIELDS).replace(b'"guidance":2.5', b'"guidance":25e-1'),
@@ -96,6 +106,13 @@ def test_a_second_spelling_is_refused(data: bytes) -> None:
         ({"prompts": [MARKER * 500]}, "bad_prompts"),
         ({"negatives": [MARKER]}, "bad_negatives"),
         ({"negatives": [MARKER * 500, "x"]}, "bad_negatives"),
+        ({"sizes": [3]}, "bad_sizes"),
+        ({"sizes": [2, 2]}, "bad_sizes"),
+        ({"sizes": [1, 2]}, "bad_sizes"),
+        ({"sizes": [-2, -1]}, "bad_sizes"),
+        ({"sizes": [0]}, "bad_sizes"),
+        ({"sizes": [2**62, 2]}, "bad_sizes"),
+        ({"sizes": [2] * 7, "prompts": [str(i) for i in range(64)]}, "bad_sizes"),
     ],
 )
 def test_a_number_out_of_range_is_named_with_its_range(change: dict[str, Any], code: str) -> None:
@@ -122,6 +139,8 @@ def test_a_number_out_of_range_is_named_with_its_range(change: dict[str, Any], c
         canonical({**FIELDS, "prompts": [MARKER, 7]}),
         canonical({**FIELDS, "prompts": MARKER}),
         canonical({**FIELDS, "guidance": None}),
+        canonical({**FIELDS, "sizes": [True, 2]}),
+        canonical({**FIELDS, "sizes": 2}),
         canonical(FIELDS).replace(b":2.5", b":NaN"),
         canonical(FIELDS).replace(b":2.5", b":Infinity"),
         canonical(FIELDS).replace(b":2.5", b":1e999"),

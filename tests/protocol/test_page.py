@@ -56,6 +56,7 @@ def test_the_caps_are_the_codes() -> None:
     for low, high in (
         (1, limits.MAX_STEPS), (1, limits.MAX_IMAGES), (1, limits.MAX_CANDIDATES),
         (limits.MIN_SIDE, limits.MAX_SIDE), (0, f"{limits.MAX_GUIDANCE:g}"),
+        (1, limits.MAX_ATTRIBUTES),
     ):  # fmt: skip
         assert f"{low} to {high}" in PAGE
     assert f"Version {limits.VERSION}." in PAGE

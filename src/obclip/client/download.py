@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from obclip.client.profile import Public
+from obclip.client.sizes import with_sizes
 from obclip.client.transport import Connection, printable
 from obclip.client.validate import validate
 from obclip.diffusion.compatibility import Facts, check_pair, check_size
@@ -20,7 +21,7 @@ from obclip.errors import PlanError, RequestError
 from obclip.privacy import CandidateSet
 from obclip.privacy.request import PublicParameters, build_request
 from obclip.privacy.selection import Sealed, seal
-from obclip.protocol.codec import Latents, decode_request
+from obclip.protocol.codec import Latents
 from obclip.protocol.messages import ModelInfo
 
 #: Called with (stage, steps done, steps in all).
@@ -104,7 +105,7 @@ def download(
             asked = parameters(public, cloud, images)
             check_size(asked.height, asked.width, device.size_step)
             request = build_request(candidates, asked, seed)
-            decode_request(request)  # what the contract refuses does not leave
+            request = with_sizes(request, candidates)  # what the contract refuses does not leave
             accepted = connection.submit(request)
             connection.follow(accepted, lambda p: on_stage("cloud", p.step, p.steps))
             n, factor = len(candidates.prompts), cloud.latent_factor

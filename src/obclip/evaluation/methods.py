@@ -30,10 +30,14 @@ METHODS = ("cloud-only", "device-only", "vanilla", "hybrid", "oblivious")
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """A candidate set and which member is asked for (known here: this is an evaluation)."""
+    """A candidate set and which member is asked for (known here: this is an evaluation).
+
+    ``sizes`` are the value counts of its attributes, as a request tells them; empty: none told.
+    """
 
     candidates: Sequence[str]
     index: int
+    sizes: tuple[int, ...] = ()
 
     @property
     def own(self) -> str:
@@ -72,7 +76,10 @@ def latents(
         height=sampling.height, width=sampling.width, images=1, seed=seed,
     )  # fmt: skip
     name = "exact" if alone or method == "vanilla" else setting.plan
-    plan = make_plan(name, len(sent), sampling.steps, split, schedule=engine.parts.schedule)
+    plan = make_plan(
+        name, len(sent), sampling.steps, split, None if alone else prompts.sizes or None,
+        engine.parts.schedule,
+    )  # fmt: skip
     out = engine.run(job, plan)[0]
     mine = out[0 if alone else prompts.index][None]
     if split == sampling.steps:

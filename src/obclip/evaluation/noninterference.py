@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from obclip.client.sizes import with_sizes
 from obclip.privacy import (
     CandidateSet,
     Expansion,
@@ -42,7 +43,7 @@ class Verdict:
 
 def honest(expansion: Expansion, public: PublicParameters, seed: int) -> bytes:
     """The product's own builder; it is not given the choice."""
-    return build_request(expansion.candidates, public, seed)
+    return with_sizes(build_request(expansion.candidates, public, seed), expansion.candidates)
 
 
 def true_prompt_first(expansion: Expansion, public: PublicParameters, seed: int) -> bytes:
@@ -56,7 +57,7 @@ def true_prompt_first(expansion: Expansion, public: PublicParameters, seed: int)
         attributes=found.attributes,
         table_version=found.table_version,
     )
-    return build_request(leaking, public, seed)
+    return with_sizes(build_request(leaking, public, seed), leaking)
 
 
 def _reordered(texts: Sequence[str], order: Sequence[int]) -> tuple[str, ...]:

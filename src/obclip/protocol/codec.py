@@ -35,11 +35,12 @@ def canonical(value: Any) -> bytes:
 
 
 def encode_request(request: GenerateRequest) -> bytes:
-    """The one spelling of a request: canonical JSON, ``negatives`` left out when there are none."""
+    """The one spelling of a request: canonical JSON, empty ``negatives`` and ``sizes`` left out."""
     fields: dict[str, Any] = msgspec.to_builtins(request)
     fields["guidance"] = float(request.guidance) + 0.0  # minus zero has the same spelling as zero
-    if not request.negatives:
-        del fields["negatives"]
+    for optional in ("negatives", "sizes"):
+        if not fields[optional]:
+            del fields[optional]
     return canonical(fields)
 
 

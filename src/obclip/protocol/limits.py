@@ -6,6 +6,8 @@ VERSION = 1
 
 MAX_CANDIDATES = 64
 MAX_IMAGES = 8
+#: Attributes of two values or more whose product is at most that.
+MAX_ATTRIBUTES = 6
 #: Candidates times pictures of one request.
 MAX_LATENTS = 128
 MAX_PROMPT_CHARS = 4_000

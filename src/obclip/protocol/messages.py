@@ -26,7 +26,9 @@ class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """One candidate set and the public parameters it is run with.
 
     ``prompts`` are in the canonical order of the set. One ``seed`` draws the one initial noise
-    that all candidates share (the i-th of ``images`` pictures uses the i-th draw).
+    that all candidates share (the i-th of ``images`` pictures uses the i-th draw). ``sizes`` are
+    the value counts of the set's attributes, the last one's values changing fastest; empty for a
+    set that is no product.
     """
 
     version: int
@@ -42,6 +44,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     seed: int
     prompts: tuple[str, ...]
     negatives: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
     table_version: str
 
     @property
@@ -71,12 +74,22 @@ class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             raise _bad("candidates x images", self.n * self.images, f"at most {limits.MAX_LATENTS}")
         if self.negatives and len(self.negatives) != self.n:
             raise _bad("negatives", len(self.negatives), f"none or one a prompt ({self.n})")
+        self._check_sizes()
         for field in ("prompts", "negatives"):
             longest = max((len(text) for text in getattr(self, field)), default=0)
             if longest > limits.MAX_PROMPT_CHARS:
                 raise _bad(field, f"{longest} characters", f"at most {limits.MAX_PROMPT_CHARS}")
         if len(set(zip(self.prompts, self.negatives or self.prompts, strict=True))) != self.n:
             raise _bad("prompts", "a prompt twice", "distinct candidates")
+
+    def _check_sizes(self) -> None:
+        most = limits.MAX_ATTRIBUTES
+        if len(self.sizes) > most:
+            raise _bad("sizes", f"{len(self.sizes)} attributes", f"at most {most}")
+        if any(not 2 <= size <= limits.MAX_CANDIDATES for size in self.sizes):
+            raise _bad("sizes", "a count out of range", f"2 to {limits.MAX_CANDIDATES}")
+        if self.sizes and math.prod(self.sizes) != self.n:
+            raise _bad("sizes", f"a product of {math.prod(self.sizes)}", f"{self.n} (prompts)")
 
 
 def _bad(field: str, got: object, expected: str) -> RequestError:

@@ -75,8 +75,9 @@ def check(request: GenerateRequest, info: ModelInfo, engine: Engine) -> None:
 
 def _plan(request: GenerateRequest, engine: Engine) -> Plan:
     return make_plan(
-        request.plan, request.n, request.steps, request.split, schedule=engine.parts.schedule
-    )
+        request.plan, request.n, request.steps, request.split, request.sizes or None,
+        engine.parts.schedule,
+    )  # fmt: skip
 
 
 def _ratio(request: GenerateRequest, engine: Engine) -> float:
