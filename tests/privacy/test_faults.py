@@ -234,8 +234,8 @@ def test_what_is_a_mention(text: str, names: list[str]) -> None:
     [
         ("a Filipina woman", ("a Filipino woman", "a Cuban man")),
         ("a Filipina nurse", ("a Filipino female nurse", "a Cuban male nurse")),
-        ("a Latina doctor", ("a latin female doctor", "a black male doctor")),
-        ("a Latino college student", ("a latin male college student",)),
+        ("a Latina doctor", ("a Latin female doctor", "a black male doctor")),
+        ("a Latino college student", ("a Latin male college student",)),
         ("she is 25", ("she is 8", "he is 70")),
         ("she's thirty", ("she's 25", "he's 45")),
         ("he turned 50", ("she turned 8", "he turned 45")),

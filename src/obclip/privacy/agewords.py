@@ -16,6 +16,7 @@ from obclip.privacy.draft import Part
 from obclip.privacy.lexicon import CHILD
 from obclip.privacy.normalise import refuse
 from obclip.privacy.persons import gender_part
+from obclip.privacy.phrases import run_start
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
@@ -187,7 +188,7 @@ def _link(a: Analyser, noun: int, words: list[int]) -> None:
         claim_aged_noun(a, noun, part, ("figure", found[0]))
         return
     word = other.values[0] if other.row is not None and other.row.kind == "age" else other.low
-    near = nearest == noun - 1
+    near = run_start(a, noun, nearest) <= nearest < noun
     decoded = ages.decode(word, "near" if near else "far", form)
     if decoded is None:
         if word in ("little", "small", "younger", "older"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from obclip.privacy.lexicon import Row
+from obclip.privacy.phrases import phrases, whole, written
 from obclip.privacy.scan import Unit
 from obclip.privacy.template import Piece, Segment, Slot, Template, spoken
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser, Analysis
 
 
-def _caps(unit: Unit, natural: str, start: bool, titled: bool) -> str:
+def caps_of(unit: Unit, natural: str, start: bool, titled: bool) -> str:
     """The capital style a form is written in: natural, first, title or upper."""
     text = unit.text
     if unit.row is not None and unit.row.mixed:
         shouted = len(text) > 1 and text.isupper()
-        return "upper" if shouted else "first" if start else "natural"
+        style = "title" if titled else "first" if start else "natural"
+        return "upper" if shouted else style
     if text == natural or text.islower() or not text[:1].isalpha():
         letters = [c for c in text if c.isalpha()]
         if text == natural or not letters or not all(c.isupper() for c in letters):
@@ -33,11 +34,59 @@ def _caps(unit: Unit, natural: str, start: bool, titled: bool) -> str:
     return "natural"
 
 
+Span = tuple[int, int, tuple[int, ...]]
 _OPENING = ("(", "[", '"', "'", "*")
 
 
 def _article(units: list[Unit], i: int) -> bool:
     return i >= 0 and units[i].low in ("a", "an")
+
+
+def _caps_here(a: Analyser, i: int, lead: int, piece: Piece, start: bool) -> str:
+    """The capital style of the piece at i, whose first word stands at ``lead``."""
+    first = a.units[lead]
+    natural = spoken(piece, tuple(kept for _, _, kept in a.parts[i]), a.table.rows)
+    after = a.units[i + 1] if i + 1 < len(a.units) else None
+    titled = after is not None and after.text[0].isupper() and not _capital(after)
+    proper = first.row is not None and first.row.proper
+    known = natural if lead == i else first.text if proper else first.low
+    caps = caps_of(first, known, start, titled)
+    if lead < i and caps == "upper" and not a.units[i].text.isupper():
+        caps = "natural"
+    return caps
+
+
+def _capital(unit: Unit) -> bool:
+    """Whether some member would have a capital here of its own."""
+    return unit.row is not None and any(form[0].isupper() for form in unit.row.forms.values())
+
+
+def _possessive(units: list[Unit], i: int) -> bool:
+    """Whether the noun at i is followed by 's, or by an apostrophe that ends its plural."""
+    row = units[i].row
+    if row is None or row.kind not in ("noun", "fam", "name"):
+        return False
+    if i + 1 >= len(units) or units[i + 1].gap:
+        return False
+    if units[i + 1].low == "'s":
+        return True
+    ended = i + 2 >= len(units) or units[i + 2].gap
+    return units[i + 1].low == "'" and row.plural and units[i].low.endswith("s") and ended
+
+
+def _mentions(a: Analyser, i: int, last: int, lead: int) -> list[Span]:
+    """The spans of the words from i to the noun of a phrase, each with its slots."""
+    found = []
+    for k in range(i, last + 1):
+        if k in a.swallowed and last > i:
+            slots = [part[1] for part in a.parts[last][-1:]]
+        else:
+            slots = [part[1] for part in a.parts.get(k, ())]
+        indices = tuple(draft.index for draft in slots if draft is not None)
+        if indices:
+            begin = lead if last == i else k
+            found.append((a.units[begin].start, a.units[k].end, indices))
+    return found
 
 
 def assemble(a: Analyser) -> Analysis:
@@ -53,17 +102,19 @@ def assemble(a: Analyser) -> Analysis:
         draft.index = index
     slots = tuple(Slot(number[d.place], d.attribute, d.values) for d in order)
     segments: list[Segment] = []
-    spans: list[tuple[int, int, tuple[int, ...]]] = []
+    spans: list[Span] = []
     literal: list[str] = []
     start = True
     skip_to = -1
     merged: set[int] = set()  # articles and possessives that change with their piece
+    together = phrases(a)
     for i, unit in enumerate(units):
         if i < skip_to:
             continue
-        if i in a.swallowed:
+        last = together.get(i, i)  # the noun, where a phrase begins
+        if i in a.swallowed and last == i:
             continue
-        piece = a.pieces.get(i)
+        piece = a.pieces.get(last)
         lead = i
         while lead - 1 in a.swallowed:
             lead -= 1
@@ -71,20 +122,15 @@ def assemble(a: Analyser) -> Analysis:
         if piece is None:
             literal.append(gap + unit.text)
         else:
-            first = units[lead]
-            parts = tuple(
-                (name, d.index if d else -1, "" if d else kept) for name, d, kept in a.parts[i]
-            )
-            natural = spoken(
-                piece._replace(parts=parts), tuple(kept for _, _, kept in a.parts[i]), a.table.rows
-            )
-            after = units[i + 1] if i + 1 < len(units) else None
-            titled = after is not None and after.row is None and after.text[0].isupper()
-            proper = first.row is not None and first.row.proper
-            known = natural if lead == i else first.text if proper else first.low
-            caps = _caps(first, known, start, titled)
-            if lead < i and caps == "upper" and not unit.text.isupper():
-                caps = "natural"
+            if last > i:
+                piece = whole(a, i, last, start)
+                caps = piece.caps
+                shouted = piece.inner[-1].caps == "upper"
+            else:
+                piece = written(a, i)
+                caps = _caps_here(a, i, lead, piece, start)
+                shouted = caps == "upper"
+            mentions = _mentions(a, i, last, lead)
             article = ""
             opened = ""  # brackets and quotes between the article and the piece
             if not gap:
@@ -107,37 +153,20 @@ def assemble(a: Analyser) -> Analysis:
                 merged.add(lead - 1)
                 gap = " " if word[0] == " " else ""
                 word = word.strip()
-                article = "a" if word.islower() else ("AN" if caps == "upper" else "A")
-            possessive = False
-            row: Row | None = unit.row
-            if (
-                row is not None
-                and row.kind in ("noun", "fam", "name")
-                and i + 1 < len(units)
-                and not units[i + 1].gap
-            ):
-                after = units[i + 1]
-                plain = (
-                    after.low == "'"
-                    and row.plural
-                    and unit.low.endswith("s")
-                    and (i + 2 >= len(units) or units[i + 2].gap)
-                )
-                if after.low == "'s" or plain:
-                    possessive = True
-                    merged.add(i + 1)
-                    skip_to = i + 2
+                article = "a" if word.islower() else ("AN" if shouted else "A")
+            possessive = _possessive(units, last)
+            skip_to = last + 1 + possessive
+            if possessive:
+                merged.add(last + 1)
             if gap:
                 literal.append(gap)
             if literal:
                 segments.append("".join(literal))
                 literal = []
             segments.append(
-                piece._replace(
-                    parts=parts, caps=caps, article=article, opened=opened, possessive=possessive
-                )
+                piece._replace(caps=caps, article=article, opened=opened, possessive=possessive)
             )
-            spans.append((first.start, unit.end, tuple(p[1] for p in parts if p[1] >= 0)))
+            spans += mentions
         if unit.low in (".", "!", "?", ":"):
             start = True
         elif unit.text[0].isalnum():

@@ -7,17 +7,18 @@ not protect: the template itself, which is public by design.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations, product
-from math import prod
+from itertools import product
 
 from obclip.errors import PromptRefused
+from obclip.privacy.advice import size, too_large
 from obclip.privacy.analyse import Analysis, analyse
 from obclip.privacy.choice import Choice
 from obclip.privacy.fused import apart
 from obclip.privacy.lexicon import Row
 from obclip.privacy.normalise import normalise, refuse
-from obclip.privacy.settings import MAX_CAP, PrivacySettings
+from obclip.privacy.settings import PrivacySettings
 from obclip.privacy.spelled import figures_in_digits
 from obclip.privacy.tables import table_for
 from obclip.privacy.taxonomy import table_version
@@ -133,89 +134,52 @@ def _open(text: str, analysis: Analysis) -> PromptRefused:
     return refuse("not_closed", f"the set around {word!r} would not be closed", word)
 
 
-def _too_large(n: int, settings: PrivacySettings, text: str, analysis: Analysis) -> PromptRefused:
-    start, end, _ = analysis.spans[0]
-    word = text[start:end]
-    return refuse(
-        "set_too_large",
-        f"the set would have {n} members, the profile's cap is {settings.cap}",
-        word,
-        "rephrase with fewer people or attributes",
-        _way_out(n, settings, analysis),
-    )
+def _members(
+    text: str, wide: Analysis, settings: PrivacySettings, tags: bool
+) -> Callable[[int], int]:
+    """How many members a prompt has under a cap: a set too large is bound by place."""
+
+    def under(cap: int) -> int:
+        if size(wide) <= cap:
+            return size(wide)
+        try:
+            return size(_parts(text, settings, True, tags)[1])
+        except PromptRefused:  # the places contradict the words
+            return size(wide)
+
+    return under
 
 
-def _way_out(n: int, settings: PrivacySettings, analysis: Analysis) -> str:
-    """The fewest published groupings that bring a set under its cap, or the cap it needs.
-
-    Counted with the largest group of each level, so that the advice is the same for every member.
-    """
-    higher = f"set cap = {n} in the profile" if n <= MAX_CAP else ""
-    known = settings.protected()
-    levels = {
-        slot.attribute: [
-            (level, max(len(set(group).intersection(slot.values)) for group in groups))
-            for level, groups in known[slot.attribute].groupings.items()
-        ]
-        for slot in analysis.template.slots
-        if slot.attribute not in settings.groups
-    }
-    open_to = [name for name, found in levels.items() if found]
-    for count in range(1, len(open_to) + 1):
-        for names in combinations(open_to, count):
-            for chosen in product(*(levels[name] for name in names)):
-                smaller = {name: size for name, (_, size) in zip(names, chosen, strict=True)}
-                ratio = prod(
-                    smaller.get(slot.attribute, len(slot.values)) / len(slot.values)
-                    for slot in analysis.template.slots
-                )
-                if round(n * ratio) <= settings.cap:
-                    said = ", ".join(
-                        f'{name} = "{level}"'
-                        for name, (level, _) in zip(names, chosen, strict=True)
-                    )
-                    coarser = f"group {said} in the profile ({round(n * ratio)} members)"
-                    return f"{coarser}, or {higher}" if higher else coarser
-    return higher or "no grouping of the profile brings it under the cap"
-
-
-def _size(analysis: Analysis) -> int:
-    return prod(len(slot.values) for slot in analysis.template.slots)
-
-
-def _tighter(
-    text: str, settings: PrivacySettings, cap: int, wide: Analysis, tags: bool
-) -> tuple[str, Analysis]:
-    """A set too large for its cap, with its pronouns bound by place (see places.py).
-
-    Raises:
-        PromptRefused: it is too large all the same, or the places contradict the words.
-    """
-    try:
-        clean, analysis = _parts(text, settings, True, tags)
-    except PromptRefused as error:
-        raise _too_large(_size(wide), settings, text, wide) from error
-    if _size(analysis) > cap:
-        raise _too_large(_size(wide), settings, text, wide)
-    return clean, analysis
+def _fit(prompt: str, negative: str, settings: PrivacySettings) -> None:
+    """Refuse a prompt and a negative prompt whose sets are too large together."""
+    clean, first = _parts(prompt, settings)
+    other, second = _parts(negative, settings, tags=True)
+    one = _members(clean, first, settings, False)
+    two = _members(other, second, settings, True)
+    if one(settings.cap) * two(settings.cap) > settings.cap:
+        worst = clean if size(first) >= size(second) else other
+        raise too_large(worst, settings, (first, second), lambda cap: one(cap) * two(cap))
 
 
 def _close(
-    text: str, settings: PrivacySettings, cap: int, tags: bool = False
+    text: str, settings: PrivacySettings, tags: bool = False
 ) -> tuple[str, Analysis, list[str]]:
     """A prompt's normal form, analysis and members in canonical order, closure verified."""
     clean, analysis = _parts(text, settings, tags=tags)
     if not analysis.template.slots:
         return clean, analysis, [clean]
-    wide = _size(analysis)
-    tight = wide > cap
-    if tight:
-        clean, analysis = _tighter(clean, settings, cap, analysis, tags)
+    wide = size(analysis)
+    tight = wide > settings.cap
+    if tight:  # a set too large for its cap, with its pronouns bound by place (see places.py)
+        under = _members(clean, analysis, settings, tags)
+        if under(settings.cap) > settings.cap:
+            raise too_large(clean, settings, (analysis,), under)
+        clean, analysis = _parts(clean, settings, True, tags)
     slots = analysis.template.slots
     for slot, own in zip(slots, analysis.own, strict=True):
         if own not in slot.values:
             raise _open(clean, analysis)
-    n = _size(analysis)
+    n = size(analysis)
     many = tuple(product(*(slot.values for slot in slots)))
     members = _render(analysis, settings, many)
     for member, values in zip(members, many, strict=True):
@@ -260,7 +224,9 @@ def expand(
         PromptRefused: with a stable code and the word; nothing has left the device.
     """
     settings = settings or PrivacySettings()
-    clean, analysis, members = _close(prompt, settings, settings.cap)
+    if negative is not None and negative.strip():
+        _fit(prompt, negative, settings)
+    clean, analysis, members = _close(prompt, settings)
     slots = analysis.template.slots
     found = [SetAttribute(s.attribute, s.mention, s.values) for s in slots]
     mentions = _mentions(clean, analysis, 0, False)
@@ -268,17 +234,12 @@ def expand(
     negatives: list[str] = []
     clean_negative = None
     if negative is not None and negative.strip():
-        clean_negative, other, others = _close(negative, settings, settings.cap, True)
+        clean_negative, other, others = _close(negative, settings, True)
         offset = 1 + max((s.mention for s in slots), default=-1)
         found += [
             SetAttribute(s.attribute, s.mention + offset, s.values) for s in other.template.slots
         ]
         mentions += _mentions(clean_negative, other, offset, True)
-        if len(members) * len(others) > settings.cap:
-            worst = analysis if slots else other
-            raise _too_large(
-                len(members) * len(others), settings, clean if slots else clean_negative, worst
-            )
         choice = choice * len(others) + others.index(clean_negative)
         negatives = others * len(members)
         members = [member for member in members for _ in others]

@@ -1,6 +1,6 @@
 """Latina and Filipina before a noun, brought to the spelling whose partners are natural.
 
-Protects: "a Filipina nurse" is read as "a Filipino female nurse" and "a Latina doctor" as "a latin
+Protects: "a Filipina nurse" is read as "a Filipino female nurse" and "a Latina doctor" as "a Latin
 female doctor", so that every member has an adjective and no member a noun where an adjective
 stands. Does not protect: either word without a noun behind it, which is a noun of its own row.
 """
@@ -14,8 +14,8 @@ from obclip.privacy.scan import scan
 
 # word -> (adjective, gender); Latina before a noun of gender agrees with it (see persons.py).
 _ADJECTIVES = {
-    "latina": ("latin", "woman"),
-    "latino": ("latin", "man"),
+    "latina": ("Latin", "woman"),
+    "latino": ("Latin", "man"),
     "filipina": ("Filipino", "woman"),
 }
 _SAID = {"woman": "female", "man": "male"}

@@ -25,7 +25,7 @@ class Slot(NamedTuple):
 class Piece(NamedTuple):
     """A hole. ``parts`` says for each attribute the index of its slot, or the value it keeps."""
 
-    kind: str  # row | compound | noun | bare | age | figure | decade | pronoun | zero | emoji
+    kind: str  # row compound noun bare age figure decade pronoun zero emoji phrase literal
     name: str  # row, style, case ...
     parts: tuple[tuple[str, int, str], ...]  # (attribute, slot or -1, kept value)
     detail: tuple[str, ...] = ()
@@ -34,6 +34,7 @@ class Piece(NamedTuple):
     article: str = ""  # "" | "a" | "A" | "AN"
     opened: str = ""  # brackets and quotes between the article and the word
     possessive: bool = False
+    inner: tuple[Piece, ...] = ()  # of a phrase: age word, adjectives, noun
 
 
 Segment = str | Piece
@@ -111,7 +112,11 @@ def spoken(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
     if kind == "bare":
         return rows[piece.name].forms[(*values, piece.detail[0])]
     if kind == "age":
-        return STYLES[piece.name].word(values[0], piece.detail[0])
+        return "" if values[0] == UNSPECIFIED else STYLES[piece.name].word(values[0], piece.detail[0])
+    if kind == "phrase":
+        return _phrase(piece, values, rows)
+    if kind == "literal":
+        return piece.name
     if kind == "figure":
         before, after, series = piece.detail
         return figure_text(before, after, series, values[0])
@@ -126,6 +131,16 @@ def spoken(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
     from obclip.privacy.emoji import emoji_text
 
     return emoji_text(piece.name, piece.detail, values)
+
+
+def _phrase(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
+    """The words of a phrase, each in its own capitals; a child's age is in the noun alone."""
+    said, at = [], 0
+    for part in piece.inner:
+        end = at + len(part.parts)
+        said.append(surface(part, values[at:end], rows))
+        at = end
+    return " ".join([word for word in said if word])
 
 
 def _before(name: str, value: str, rows: dict[str, Row]) -> str:
