@@ -53,6 +53,8 @@ def write(
     xl: bool = False,
     prediction_type: str = "epsilon",
     scheduler: dict[str, Any] | None = None,
+    time_cond: int | None = None,
+    mid: bool = True,
 ) -> Path:
     """An SD-1.x model (or an SDXL one) of 64 px pictures and 8 px cells, with random weights."""
     torch.manual_seed(seed)
@@ -76,6 +78,7 @@ def write(
         layers_per_block=1, cross_attention_dim=width * (2 if xl else 1), attention_head_dim=2,
         down_block_types=("DownBlock2D",) * (len(widths) - 1) + ("CrossAttnDownBlock2D",),
         up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * (len(widths) - 1),
+        time_cond_proj_dim=time_cond, mid_block_type="UNetMidBlock2DCrossAttn" if mid else None,
         **extra,
     )  # fmt: skip
     unet.save_pretrained(folder / "unet")

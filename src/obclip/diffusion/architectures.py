@@ -1,4 +1,4 @@
-"""UNet architectures of the known cloud models, as their publishers' configs state them.
+"""UNet architectures of the known models, as their publishers' configs state them.
 
 With these a plan's cost is counted, and full-size models are built with random weights, without
 any download. Only fields that differ from diffusers' defaults are written.
@@ -6,9 +6,9 @@ any download. Only fields that differ from diffusers' defaults are written.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from obclip.diffusion.folder import Layout, latent_factor, layout, read_json
 from obclip.diffusion.pairs import Pair, Source
 from obclip.errors import ModelError
 
@@ -39,11 +39,35 @@ SDXL: dict[str, Any] = {
     "projection_class_embeddings_input_dim": 2816,
 }
 
+#: BK-SDM base: one layer a block instead of two. Segmind's small-sd was distilled by the same
+#: method and has its number of parameters (579.38 million), which is how it is known here.
+BK_BASE: dict[str, Any] = {**SD1, "layers_per_block": 1}
+#: BK-SDM small and tiny, by the configs in their authors' repository (Nota-NetsPresso/BK-SDM).
+BK_SMALL: dict[str, Any] = {**BK_BASE, "mid_block_type": None}
+BK_TINY: dict[str, Any] = {
+    **BK_SMALL,
+    "block_out_channels": (320, 640, 1280),
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3,
+    "up_block_types": ("CrossAttnUpBlock2D",) * 3,
+}
+#: KOALA-700M (Lee et al. 2023, arXiv 2312.04005, table 2): one layer a block, five transformer
+#: layers in the deepest, no mid block; 782.82 million parameters, the paper's 782M.
+KOALA: dict[str, Any] = {
+    **SDXL,
+    "layers_per_block": 1,
+    "transformer_layers_per_block": (1, 2, 5),
+    "mid_block_type": None,
+}
+
 #: hub id -> (UNet config, pixels to a latent cell, text tokens).
 KNOWN: dict[str, tuple[dict[str, Any], int, int]] = {
     "SG161222/Realistic_Vision_V4.0_noVAE": (SD1, 8, 77),
+    "segmind/small-sd": (BK_BASE, 8, 77),
     "CompVis/stable-diffusion-v1-4": (SD1, 8, 77),
+    "nota-ai/bk-sdm-small": (BK_SMALL, 8, 77),
+    "nota-ai/bk-sdm-tiny": (BK_TINY, 8, 77),
     "stabilityai/stable-diffusion-xl-base-1.0": (SDXL, 8, 77),
+    "etri-vilab/koala-700m": (KOALA, 8, 77),
     "latent-consistency/lcm-sdxl": ({**SDXL, "time_cond_proj_dim": 256}, 8, 77),
 }
 
@@ -54,24 +78,23 @@ def unet_of(source: Source) -> tuple[dict[str, Any], int, int]:
     Raises:
         ModelError: not a known hub id, and not a folder of this machine.
     """
-    folder = source.folder
-    if folder is not None:
-        return _from_folder(folder)
     if source.location in KNOWN:
         return KNOWN[source.location]
+    if source.base in KNOWN and source.file is not None:
+        return KNOWN[source.base]
+    if source.folder is not None or source.file is not None:
+        return _from_folder(layout(source))
     raise ModelError(
         "the architecture of that model is not known here", code="no_model",
         got=source.location, expected="a known pair or a folder in diffusers format",
     )  # fmt: skip
 
 
-def _from_folder(folder: Path) -> tuple[dict[str, Any], int, int]:
-    from obclip.diffusion.folder import latent_factor, read_json
-
-    tokenizer = read_json(folder / "tokenizer" / "tokenizer_config.json")
+def _from_folder(places: Layout) -> tuple[dict[str, Any], int, int]:
+    tokenizer = read_json(places.root / "tokenizer" / "tokenizer_config.json")
     return (
-        read_json(folder / "unet" / "config.json"),
-        latent_factor(read_json(folder / "vae" / "config.json")),
+        read_json(places.unet / "config.json"),
+        latent_factor(read_json(places.root / "vae" / "config.json")),
         int(tokenizer["model_max_length"]),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from obclip.diffusion.folder import latent_factor, read_json, snapshot
+from obclip.diffusion.folder import latent_factor, layout, read_json
 from obclip.diffusion.pairs import Source
 from obclip.errors import ModelError, RequestError
 from obclip.protocol.schedule import NoiseSchedule
@@ -41,9 +41,10 @@ def read_facts(source: Source) -> Facts:
     Raises:
         ModelError: missing, or not in diffusers format.
     """
-    folder = snapshot(source)
+    places = layout(source)
+    folder = places.root
     index = read_json(folder / "model_index.json")
-    unet = read_json(folder / "unet" / "config.json")
+    unet = read_json(places.unet / "config.json")
     vae = read_json(folder / "vae" / "config.json")
     try:
         return Facts(
@@ -76,6 +77,20 @@ class Public(Protocol):
     def schedule(self) -> NoiseSchedule: ...
 
 
+#: What goes wrong when a fact differs, for those who do not know it by heart.
+_WHY = {
+    "latent_channels": "the latents have another shape",
+    "latent_factor": "a latent cell covers another number of pixels",
+    "scaling_factor": "the latents have another size, so other autoencoders",
+    "prediction_type": "one predicts noise, the other something else",
+    "rescale_betas_zero_snr": "one begins at pure noise, the other does not",
+    "num_train_timesteps": "a timestep means another amount of noise",
+    "beta_start": "a timestep means another amount of noise",
+    "beta_end": "a timestep means another amount of noise",
+    "beta_schedule": "a timestep means another amount of noise",
+}
+
+
 def problems(cloud: Public, device: Public) -> tuple[str, ...]:
     """Why the two are not a pair, in words; empty if they are one."""
     found = [
@@ -83,7 +98,8 @@ def problems(cloud: Public, device: Public) -> tuple[str, ...]:
         for name in ("latent_channels", "latent_factor", "scaling_factor")
         if getattr(cloud, name) != getattr(device, name)
     ]
-    return (*found, *cloud.schedule.differences(device.schedule))
+    found += cloud.schedule.differences(device.schedule)
+    return tuple(f"{text} ({_WHY[text.partition(':')[0]]})" for text in found)
 
 
 def check_pair(cloud: Public, device: Public) -> None:

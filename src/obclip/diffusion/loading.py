@@ -1,4 +1,4 @@
-"""Loads a diffusers model folder (or hub id) part by part, the same way for every pair.
+"""Loads a model (folder, hub id or single file) part by part, the same way for every pair.
 
 Parts are loaded on their own rather than through a pipeline class: a cloud needs no decoder, a
 device that only finishes needs no second text encoder, and a start takes seconds less.
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from obclip.diffusion.folder import latent_factor, read_json, snapshot
+from obclip.diffusion.folder import Layout, latent_factor, layout, read_json
 from obclip.diffusion.pairs import Source
 from obclip.errors import ModelError
 from obclip.protocol.schedule import NoiseSchedule
@@ -73,15 +73,16 @@ def load(
     Raises:
         ModelError: missing, of an unknown family, or broken.
     """
-    folder = snapshot(source)
-    index = read_json(folder / "model_index.json")
+    places = layout(source)
+    index = read_json(places.root / "model_index.json")
     family = str(index.get("_class_name"))
     if family not in _FAMILIES:
         raise ModelError(
             "unknown model family", code="bad_model", got=family, expected=" or ".join(_FAMILIES)
         )
     try:
-        return _load(folder, index, source.location, dtype, device, vae)
+        parts = _load(places, index, source.location, dtype, device, vae)
+        _change(parts, source)
     except ModelError:
         raise
     except Exception as error:  # broken files fail in many ways inside the loaders
@@ -90,10 +91,11 @@ def load(
             got=f"{type(error).__name__} in {source.location}: {str(error)[:200]}",
             action="check the folder against `obclip models check`",
         ) from error  # fmt: skip
+    return parts
 
 
 def _load(
-    folder: Path,
+    places: Layout,
     index: dict[str, Any],
     location: str,
     dtype: torch.dtype,
@@ -104,9 +106,18 @@ def _load(
     from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
     quiet()
+    folder, whole = places.root, None
+    if places.file is not None:
+        from obclip.diffusion.single_file import SingleFile
+
+        whole = SingleFile(places.file, folder, dtype)
 
     def ready(kind: Any, part: str) -> Any:
-        model = kind.from_pretrained(folder / part, dtype=dtype, use_safetensors=True)
+        if whole is not None and whole.has(part):
+            model = whole.load(kind, part)
+        else:
+            place = places.unet if part == "unet" else folder / part
+            model = kind.from_pretrained(place, dtype=dtype, use_safetensors=True)
         return model.to(device).eval().requires_grad_(False)
 
     unet = ready(UNet2DConditionModel, "unet")
@@ -129,6 +140,38 @@ def _load(
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         zeros_when_empty=xl and bool(index.get("force_zeros_for_empty_prompt", True)),
     )
+
+
+def _change(parts: Parts, source: Source) -> None:
+    """Folds in what the source adds to the weights: LoRAs, a guidance weight taken as input."""
+    if source.loras:
+        from obclip.diffusion.lora import fold
+
+        names = ("text_encoder", "text_encoder_2")
+        models = {"unet": parts.unet, **dict(zip(names, parts.text_encoders, strict=False))}
+        for file, weight in source.loras:
+            fold(Path(file).expanduser(), weight, models)
+    embedding = parts.unet.time_embedding
+    if source.guidance is not None and getattr(embedding, "cond_proj", None) is not None:
+        fold_guidance(parts.unet, source.guidance)
+
+
+@torch.no_grad()
+def fold_guidance(unet: Any, weight: float) -> None:
+    """Makes one guidance weight part of a distilled UNet, which then needs no such input.
+
+    The network adds a projection of the weight's embedding to that of the timestep before its
+    first layer, so a constant weight is a constant of that layer: the same numbers come out
+    (latent consistency models, Luo et al. 2023, arXiv 2310.04378, section 4.2).
+    """
+    from diffusers.pipelines.latent_consistency_models import pipeline_latent_consistency_text2img
+
+    embed = pipeline_latent_consistency_text2img.LatentConsistencyModelPipeline
+    layers = unet.time_embedding
+    width = layers.cond_proj.in_features
+    row = embed.get_guidance_scale_embedding(None, torch.tensor([weight - 1.0]), width)
+    shift = layers.cond_proj(row.to(layers.cond_proj.weight))[0]
+    layers.linear_1.bias.add_(layers.linear_1.weight @ shift)
 
 
 def _vae_class(config: dict[str, Any]) -> Any:

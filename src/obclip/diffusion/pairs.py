@@ -1,11 +1,13 @@
 """The known pairs: which cloud model and which device model share a latent space. No torch.
 
-Figures and licences are the publishers' own (model cards on the hub, read for this table).
+Hub ids and licences are as the publishers' model cards give them; a test holds every count of
+parameters against the exact architecture. A revision stands here only where it was read in public
+sources; the others follow the branch ``main``, and ``obclip models list`` says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from obclip.errors import ModelError
@@ -15,11 +17,25 @@ BUNDLED = Path(__file__).resolve().parent.parent / "models" / "mini"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one model is: a folder in diffusers format, or a hub id with its revision."""
+    """Where one model is: a folder in diffusers format, a hub id, or a single ``.safetensors``.
+
+    Attributes:
+        location: folder, hub id or file.
+        revision: commit of a hub id; None follows the branch ``main``.
+        base: folder or hub id of what ``location`` lacks (tokenizers, configs, other parts), for
+            a single file or a bare UNet.
+        base_revision: commit of ``base``, as ``revision``.
+        loras: (file, weight) of LoRAs folded into the weights when they are loaded.
+        guidance: guidance weight that a distilled UNet was taught to take as an input.
+    """
 
     location: str
     revision: str | None = None
     licence: str = ""
+    base: str | None = None
+    base_revision: str | None = None
+    loras: tuple[tuple[str, float], ...] = ()
+    guidance: float | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -27,12 +43,33 @@ class Source:
         path = Path(self.location).expanduser()
         return path if path.is_dir() else None
 
+    @property
+    def file(self) -> Path | None:
+        """The single file if ``location`` names one, whether it is there or not."""
+        if not self.location.endswith((".safetensors", ".ckpt", ".pt", ".pth", ".bin")):
+            return None
+        return Path(self.location).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How the cloud steps where it does not step as the device does.
+
+    The device begins at the step of its own whose timestep is nearest to where the cloud left off
+    (``handover.start_of``): the timestep shift.
+    """
+
+    scheduler: str
+    steps: int
+    split: int
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A cloud model and a device model with one latent space and one noise schedule.
 
-    ``guidance`` and ``side`` (pixels) are the values the pair is used with unless told.
+    ``guidance`` and ``side`` (pixels) are the values the pair is used with unless told;
+    ``parameters`` are millions of (cloud UNet, device UNet, text encoders, autoencoder).
     """
 
     name: str
@@ -41,10 +78,30 @@ class Pair:
     guidance: float = 7.5
     side: int = 512
     note: str = ""
+    parameters: tuple[float, float, float, float] | None = None
+    cloud_steps: Steps | None = None
+
+    def memory(self, bytes_each: int = 2) -> tuple[float, float] | None:
+        """GiB of weights on (cloud, device) with numbers of ``bytes_each``; activations add."""
+        if self.parameters is None:
+            return None
+        cloud, device, text, decoder = (p * 1e6 * bytes_each / 2**30 for p in self.parameters)
+        return cloud + text, device + text + decoder
 
 
 _OPENRAIL = "CreativeML Open RAIL-M"
 _OPENRAILPP = "CreativeML Open RAIL++-M"
+# CLIP ViT-L text model; with OpenCLIP bigG's; the autoencoder of both families
+_TEXT, _TEXT_XL, _VAE = 123.06, 817.72, 83.65
+
+_SD14 = Source(
+    "CompVis/stable-diffusion-v1-4", "133a221b8aa7292a167afc5127cb63fb5005638b", _OPENRAIL
+)
+_SDXL = Source(
+    "stabilityai/stable-diffusion-xl-base-1.0", "462165984030d82259a11f4367a4eed129e94a7b",
+    _OPENRAILPP,
+)  # fmt: skip
+_KOALA = Source("etri-vilab/koala-700m", licence="none stated on its model card")
 
 PAIRS: dict[str, Pair] = {
     pair.name: pair
@@ -62,47 +119,91 @@ PAIRS: dict[str, Pair] = {
             Source("SG161222/Realistic_Vision_V4.0_noVAE", licence=_OPENRAIL),
             Source("segmind/small-sd", licence=_OPENRAIL),
             note="the paper's main pair",
+            parameters=(859.52, 579.38, _TEXT, _VAE),
         ),
         Pair(
             "sd-v1.4+bk-sdm-small",
-            Source("CompVis/stable-diffusion-v1-4", licence=_OPENRAIL),
+            _SD14,
             Source("nota-ai/bk-sdm-small", licence=_OPENRAIL),
+            parameters=(859.52, 482.35, _TEXT, _VAE),
         ),
         Pair(
             "sd-v1.4+bk-sdm-tiny",
-            Source("CompVis/stable-diffusion-v1-4", licence=_OPENRAIL),
+            _SD14,
             Source("nota-ai/bk-sdm-tiny", licence=_OPENRAIL),
+            parameters=(859.52, 323.38, _TEXT, _VAE),
         ),
         Pair(
             "sdxl+koala-700m",
-            Source("stabilityai/stable-diffusion-xl-base-1.0", licence=_OPENRAILPP),
-            Source("etri-vilab/koala-700m", licence=_OPENRAILPP),
+            _SDXL,
+            _KOALA,
             side=1024,
+            parameters=(2567.46, 782.82, _TEXT_XL, _VAE),
         ),
         Pair(
             "lcm-sdxl+koala-700m",
-            Source("latent-consistency/lcm-sdxl", licence=_OPENRAILPP),
-            Source("etri-vilab/koala-700m", licence=_OPENRAILPP),
-            guidance=8.0,
+            Source(
+                "latent-consistency/lcm-sdxl", licence=_OPENRAILPP, base=_SDXL.location,
+                base_revision=_SDXL.revision, guidance=8.0,
+            ),
+            _KOALA,
             side=1024,
-            note="8 steps; the two models step differently (timestep shift)",
+            note="the cloud takes 4 of 8 LCM steps, the device goes on at its 12th of 25",
+            parameters=(2567.55, 782.82, _TEXT_XL, _VAE),
+            cloud_steps=Steps("lcm", 8, 4),
         ),
     )
-}
+}  # fmt: skip
 
 
 def find(name: str) -> Pair:
-    """The pair called ``name``, or ``CLOUD,DEVICE`` as folders or hub ids.
+    """The pair called ``name``, or ``CLOUD,DEVICE``.
+
+    Each side is a folder, a hub id, or a single ``.safetensors`` with ``@base=FOLDER`` for its
+    tokenizer and configs; ``@lora=FILE*WEIGHT`` and ``@revision=COMMIT`` may follow. A known name
+    may be followed by ``@lora=...`` for its cloud model.
 
     Raises:
-        ModelError: neither a known name nor two locations.
+        ModelError: neither a known name nor two locations, or an option that does not exist.
     """
     if name in PAIRS:
         return PAIRS[name]
+    known, at, options = name.partition("@")
+    if known in PAIRS and at and "," not in name:
+        pair = PAIRS[known]
+        return replace(pair, name=name, cloud=_with(pair.cloud, options))
     cloud, comma, device = name.partition(",")
     if not comma or not cloud.strip() or not device.strip() or "," in device:
         raise ModelError(
             "unknown pair", code="unknown_pair", got=name,
             expected=f"one of {', '.join(PAIRS)}, or CLOUD,DEVICE as folders or hub ids",
         )  # fmt: skip
-    return Pair(name, Source(cloud.strip()), Source(device.strip()))
+    return Pair(name, _source(cloud.strip()), _source(device.strip()))
+
+
+def _source(text: str) -> Source:
+    location, _, options = text.partition("@")
+    return _with(Source(location), options)
+
+
+def _with(source: Source, options: str) -> Source:
+    for option in filter(None, options.split("@")):
+        key, given, value = option.partition("=")
+        if not given or not value or key not in ("base", "lora", "revision"):
+            raise ModelError(
+                "unknown option of a model", code="bad_source", got=f"@{option}",
+                expected="@base=FOLDER, @lora=FILE*WEIGHT or @revision=COMMIT",
+            )  # fmt: skip
+        if key == "base":
+            source = replace(source, base=value)
+        elif key == "revision":
+            source = replace(source, revision=value)
+        else:
+            file, _, weight = value.partition("*")
+            try:
+                source = replace(source, loras=(*source.loras, (file, float(weight or 1.0))))
+            except ValueError:
+                raise ModelError(
+                    "bad weight of a LoRA", code="bad_source", got=weight, expected="a number"
+                ) from None
+    return source

@@ -24,7 +24,8 @@ def make_scheduler(name: str, config: dict[str, Any], steps: int) -> Any:
     """A fresh diffusers scheduler with its timesteps set.
 
     ``dpm++`` is DPM-Solver++ (2M), multistep, deterministic (Lu et al. 2022, arXiv 2211.01095);
-    ``ddim`` is DDIM with eta 0 (Song et al. 2020, arXiv 2010.02502).
+    ``ddim`` is DDIM with eta 0 (Song et al. 2020, arXiv 2010.02502); ``lcm`` is for distilled
+    models alone (``lcm.py``), and no request may name it yet.
 
     Raises:
         RequestError: another name.
@@ -38,6 +39,10 @@ def make_scheduler(name: str, config: dict[str, Any], steps: int) -> Any:
         )
     elif name == "ddim":
         scheduler = DDIMScheduler.from_config(shared)
+    elif name == "lcm":
+        from obclip.diffusion.lcm import CommonNoise
+
+        scheduler = CommonNoise.from_config(shared)
     else:
         raise RequestError(
             "unknown scheduler", code="bad_scheduler", got=name, expected=" or ".join(SCHEDULERS)
