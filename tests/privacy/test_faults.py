@@ -330,3 +330,127 @@ def test_a_form_of_the_table_is_its_own_spelling() -> None:
     for row in lexicon().rows.values():
         for form in row.forms.values():
             assert figures_in_digits(form) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "word"),
+    [
+        ("Rose in the garden", "named_person", "Rose"),
+        ("Lily smiling at the camera", "named_person", "Lily"),
+        ("a portrait of Jade", "named_person", "Jade"),
+        ("Kim wearing a hat", "named_person", "Kim"),
+        ("Grace and her dog", "named_person", "Grace"),
+        ("a girl named lily", "named_person", "lily"),
+        ("my friend Rose", "named_person", "Rose"),
+        ("a boy with Lily", "named_person", "Lily"),
+        ("Summer is smiling", "named_person", "Summer"),
+        ("Jade, a young woman", "named_person", "Jade"),
+        ("a painting of Donald Trump", "named_person", "Donald"),
+        ("a diabetic man", "unknown_person_word", "diabetic"),
+        ("a woman with breast cancer", "unknown_person_word", "cancer"),
+        ("a cancer patient", "unknown_person_word", "cancer"),
+        ("a woman with MS", "unknown_person_word", "MS"),
+        ("she has asthma", "unknown_person_word", "asthma"),
+        ("a count in his castle", "unknown_person_word", "count"),
+        ("the old count, sitting", "unknown_person_word", "count"),
+        ("a portrait of a Count Orlok", "unknown_person_word", "Count"),
+        ("a penwoman", "unknown_person_word", "penwoman"),
+        ("two dairywomen", "unknown_person_word", "dairywomen"),
+        ("🧕 reading", "person_emoji", "🧕"),
+        ("🧔 in a park", "person_emoji", "🧔"),
+        ("👩‍🦽 in a street", "person_emoji", "👩‍🦽"),
+        ("🏳️‍🌈 parade", "person_emoji", "🏳️‍🌈"),
+        ("a girl ♀", "person_emoji", "♀"),
+    ],
+)
+def test_a_name_a_condition_or_a_sign_without_a_row_is_refused(text, code, word):
+    with pytest.raises(PromptRefused) as refused:
+        expand(text)
+    assert (refused.value.code, refused.value.text) == (code, word)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a rose in a garden",
+        "Rose garden at dawn",
+        "Summer in the city",
+        "Jade green dress",
+        "a Rose, oil painting",
+        "a vase with a Lily",
+        "May flowers in a vase",
+        "a breast cancer awareness ribbon",
+        "a diabetic diet on a table",
+        "a thread count of 400",
+        "the count is wrong",
+        "the North Pole",
+        "Pole vault competition",
+        "a kiwi on a plate",
+        "a mohawk haircut",
+        "a Japanese watercolor of a mountain",
+        "a Russian tanker on the sea",
+        "a Muslim prayer rug",
+        "🏳 on a hill",
+        "👮 in a car",
+    ],
+)
+def test_the_same_words_of_things_stay(text):
+    assert expand(text).candidates.prompts == (text,)
+
+
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("a Chinese girl", {"a young Chinese woman", "a Chinese boy"}),
+        ("a Jewish boy", {"an elderly Jewish man", "a middle-aged Muslim woman"}),
+        ("a Chinese young woman", {"a young Chinese woman", "a Chinese girl"}),
+        ("a little Chinese girl", {"an old Chinese man", "a youthful British woman"}),
+        ("a beautiful Chinese girl", {"a beautiful elderly Chinese woman"}),
+        ("an Indian girl's hat", {"a young Indian woman's hat", "an elderly Indian man's hat"}),
+        ("Young chinese woman at sea", {"Chinese girl at sea", "Elderly British man at sea"}),
+        ("Blind girl walking", {"Young blind woman walking", "Deaf boy walking"}),
+        ("Blind Girl Walking", {"Elderly Blind Woman Walking"}),
+        ("A CHINESE GIRL", {"A YOUNG CHINESE WOMAN", "A CHINESE BOY"}),
+        ("a (Chinese girl:1.2)", {"a (young Chinese woman:1.2)", "an (elderly Chinese man:1.2)"}),
+        ("a black girl", {"a young East Asian woman", "a Middle Eastern boy"}),
+        ("A Black Woman In A Hat", {"An East Asian Woman In A Hat", "A White Man In A Hat"}),
+        ("a Frenchman with a baguette", {"a Kenyan man with a baguette"}),
+        ("an Afro-Latina nurse", {"a Blasian male nurse"}),
+        ("an Afro-Latina", {"a Blasian man"}),
+        ("a Pole drinking beer", {"a Nairobi resident drinking beer"}),
+        ("an old Moor", {"a kid Rome resident"}),
+        ("two Kiwis", {"two Madrid residents"}),
+        ("a Korean blacksmither", {"a Mexican blacksmither"}),
+        ("a middle-aged one-legged man", {"a middle-aged blind man"}),
+        ("a painting of Emma reading", {"a painting of Arjun reading"}),
+        ("🧔‍♂️ in a park", {"🧔‍♀️ in a park"}),
+    ],
+)  # fmt: skip
+def test_members_of_noun_phrases_and_new_rows(text, members):
+    assert members <= set(expand(text).candidates.prompts)
+
+
+def test_an_age_word_apart_keeps_its_place():
+    found = expand("a young, beautiful Chinese woman").candidates.prompts
+    assert "a little, beautiful Chinese girl" in found
+    assert "an elderly, beautiful Chinese man" in found
+
+
+def test_adjectives_that_are_not_protected_stay_in_the_phrase():
+    found = expand("a Chinese girl", PrivacySettings(protect=("age",))).candidates.prompts
+    assert found == (
+        "a Chinese girl",
+        "a young Chinese woman",
+        "a middle-aged Chinese woman",
+        "an elderly Chinese woman",
+    )
+
+
+def test_a_phrase_has_a_mention_for_each_of_its_words():
+    found = expand("a young Chinese woman")
+    assert [(m.text, m.attributes) for m in found.mentions] == [
+        ("young", ("age",)),
+        ("Chinese", ("nationality",)),
+        ("woman", ("gender", "age")),
+    ]
+    assert found.clear == ()

@@ -42,7 +42,7 @@ FLOOR = 5  # mutants of every module
 #: The fast suite: deterministic, a few seconds. The slow properties are left to ``make test``.
 FILES = [
     "mutants", "faults", "expand", "tables", "custom", "request", "leakage", "history", "audit",
-    "cli",
+    "cli", "advice", "emphasis",
 ]  # fmt: skip
 SLOW = (
     "hard_case", "not_about_a_person",  # run as plain calls, see `table_cases`
@@ -53,7 +53,7 @@ SLOW = (
 HEAVY = frozenset(
     {"candidates", "analyse", "judge", "guards", "pronouns", "normalise", "request", "selection"}
     | {"seed", "choice", "template", "assemble", "scan", "ages", "settings", "leakage", "custom"}
-    | {"history"}
+    | {"history", "phrases", "advice", "naming"}
 )
 
 Change = Callable[[], None]

@@ -14,7 +14,7 @@ from obclip.privacy.vocabulary import vocabulary
 _NO_CREDIT = frozenset(
     ["the", "a", "an", "their", "my", "her*", "herself*", "she*", "night", "day", "hand", "side"]
 )
-_WORKS = frozenset(["style", "art", "work", "works", "painting", "manner"])
+_WORKS = frozenset(["style", "art", "work", "works", "manner"])
 _GOES_ON = frozenset(["and", "or", "by", "of", "in", "on", "from", "style", "art", "via", "with"])
 _TITLES = frozenset(["jr", "st", "dr", "mr"])
 # Rows whose words are surnames too ("by alyssa monk", "by bill king").

@@ -1,7 +1,8 @@
 """People emoji: gender, age and skin tone in the picture itself.
 
 Protects: an emoji of a person is a word like any other. A group emoji (couples, families), whose
-gender cannot be changed in the sequence, is refused. Does not protect: emoji that are not people.
+gender cannot be changed in the sequence, is refused, and so is a sign of faith, of disability or of
+gender that stands in no row. Does not protect: emoji that are not people.
 """
 
 from __future__ import annotations
@@ -22,11 +23,16 @@ _PEOPLE = {
 _OF = {char: key for key, char in _PEOPLE.items()}
 _SIGNS = {"woman": "♀", "man": "♂"}
 _PAIRS = {"👸": "🤴", "💃": "🕺", "🤶": "🎅", "🤰": "🫃"}
+# No row has a sign for every other value: headscarf, turban, cap, baby, deaf person, aids ...
+_NO_ROW = "🧕👳👲👶👼🧏🦻🦾🦿🦯🦽🦼♿✝☪✡🕉☸🕎☦🪯⚧♀♂"
+_WITHOUT_SIGN = "🧔👰🤵"  # drawn with a gender unless a sign says one
+_FLAG = "🏳"
 _GROUPS = "👪👫👬👭💏💑👯"
 AGES = ("child", "young", "elderly")
 _ZWJ, _VS = "\u200d", "\ufe0f"
 CLUSTER = re.compile(
-    f"[{''.join(_PEOPLE.values())}{''.join(_PAIRS)}{''.join(_PAIRS.values())}{_GROUPS}]{_VS}?[🏻-🏿]?(?:{_ZWJ}[^\\s\\w]{_VS}?[🏻-🏿]?)*"
+    f"[{''.join(_PEOPLE.values())}{''.join(_PAIRS)}{''.join(_PAIRS.values())}{_GROUPS}"
+    f"{_NO_ROW}{_WITHOUT_SIGN}{_FLAG}]{_VS}?[🏻-🏿]?(?:{_ZWJ}[^\\s\\w]{_VS}?[🏻-🏿]?)*"
     f"|[^\\s\\w]{_VS}?[🏻-🏿]?{_ZWJ}[♀♂]{_VS}?|[^\\s\\w]{_VS}?[🏻-🏿]"
 )
 
@@ -44,6 +50,16 @@ def read_emoji(text: str) -> tuple[str, list[tuple[str, str]]] | None:
     people = [c for c in others if c[0] in _OF or c[0] in _GROUPS]
     if base in _GROUPS or people or len(tones) > 1:
         raise refuse("group_emoji", f"{text} shows several people in one sign", text)
+    sign = bool(others) and others[-1][0] in _SIGNS.values()
+    if (
+        base in _NO_ROW
+        or (base in _WITHOUT_SIGN and not sign)
+        or (base == _FLAG and others)
+        or any(c[0] in _NO_ROW for c in (others[:-1] if sign else others))
+    ):
+        raise refuse(
+            "person_emoji", f"{text} stands in no row", text, "say it in words, or rephrase"
+        )
     shape = "".join(_ZWJ + c for c in others)
     if base in _OF:
         gender, age = _OF[base]
@@ -52,7 +68,7 @@ def read_emoji(text: str) -> tuple[str, list[tuple[str, str]]] | None:
         if not others:
             said.append(("age", age))
         shape = "person" + shape
-    elif others and others[-1][0] in _SIGNS.values():
+    elif sign:
         said.append(("gender", "woman" if others[-1][0] == _SIGNS["woman"] else "man"))
         shape = f"sign{base}" + "".join(_ZWJ + c for c in others[:-1])
     else:

@@ -1,11 +1,14 @@
-"""Latina and Filipina before a noun, brought to the spelling whose partners are natural.
+"""Fused words (Latina nurse, Frenchwoman), brought to the spelling whose partners are natural.
 
 Protects: "a Filipina nurse" is read as "a Filipino female nurse" and "a Latina doctor" as "a Latin
 female doctor", so that every member has an adjective and no member a noun where an adjective
-stands. Does not protect: either word without a noun behind it, which is a noun of its own row.
+stands; "a Frenchman" as "a French man". Does not protect: Latina and Filipina without a noun behind
+them, which are nouns of their own rows.
 """
 
 from __future__ import annotations
+
+import re
 
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import Lexicon
@@ -18,6 +21,11 @@ _ADJECTIVES = {
     "latino": ("Latin", "man"),
     "filipina": ("Filipino", "woman"),
 }
+_PEOPLES = {
+    "french": "French", "english": "English", "irish": "Irish", "scots": "Scottish",
+    "dutch": "Dutch", "welsh": "Welsh", "norse": "Norse", "cornish": "Cornish", "manx": "Manx",
+}  # fmt: skip
+_PEOPLE = re.compile(rf"(?<!flying )\b({'|'.join(_PEOPLES)})((?:wo)?m[ae]n)\b", re.I)
 _SAID = {"woman": "female", "man": "male"}
 
 
@@ -28,6 +36,8 @@ def apart(text: str, table: Lexicon) -> str:
         PromptRefused: the word and its noun say two genders.
     """
     low = text.lower()
+    if "man" in low or "men" in low:
+        text = _PEOPLE.sub(_people, text)
     if not any(word in low for word in _ADJECTIVES):
         return text
     units = scan(text, table)
@@ -36,6 +46,13 @@ def apart(text: str, table: Lexicon) -> str:
     for i, unit in enumerate(units):
         adjective, gender = _ADJECTIVES.get(unit.low, ("", ""))
         noun = _noun(judge, i) if adjective and unit.row is not None else -1
+        if adjective and _afro(judge, i):
+            out += [
+                text[last : units[i - 2].start],
+                "Afro-Latino" + _afro_noun(judge, noun, gender),
+            ]
+            last = unit.end
+            continue
         if noun < 0:
             continue
         row = units[noun].row
@@ -54,6 +71,24 @@ def apart(text: str, table: Lexicon) -> str:
         out += [text[last : unit.start], words.upper() if unit.text.isupper() else words]
         last = unit.end
     return "".join([*out, text[last:]])
+
+
+def _people(match: re.Match[str]) -> str:
+    """As in "Frenchwoman": "French woman"."""
+    people = _PEOPLES[match[1].lower()]
+    return f"{people.upper() if match[0].isupper() else people} {match[2]}"
+
+
+def _afro(judge: Judge, i: int) -> bool:
+    return i > 1 and [unit.low for unit in judge.units[i - 2 : i]] == ["afro", "-"]
+
+
+def _afro_noun(judge: Judge, noun: int, gender: str) -> str:
+    """What says the gender of "Afro-Latina" where its noun does not."""
+    if noun < 0:
+        return f" {gender}"
+    row = judge.units[noun].row
+    return "" if row is not None and "gender" in row.attributes else f" {_SAID[gender]}"
 
 
 def _noun(judge: Judge, i: int) -> int:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from obclip.privacy.credits import credited_units
 from obclip.privacy.idioms import dressed
 from obclip.privacy.judge import PERSON_KINDS, Judge
-from obclip.privacy.lexicon import CHILD, Lexicon
+from obclip.privacy.lexicon import CHILD, Lexicon, lexicon
+from obclip.privacy.naming import (
+    check_conditions,
+    check_count,
+    check_given_names,
+    check_halves,
+)
 from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
 from obclip.privacy.scan import Unit
 from obclip.privacy.slips import slip
@@ -66,6 +72,10 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
     names, foreign, unresolved = classes["names"], classes["foreign"], classes["unresolved"]
     common, first = classes["names_common"], classes["first_names"]
     credited = credited_units(units)
+    check_given_names(units, judge, credited)
+    check_conditions(units, judge)
+    check_count(units, judge)
+    check_halves(units, lexicon().first)
     _check_language([unit.low for unit in units if unit.low[0].isalpha()], classes)
     for i, unit in enumerate(units):
         low = unit.low
@@ -119,11 +129,6 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
             )
         if low in classes["characters"] and i not in credited and not dressed(units, i, i + 1):
             raise refuse("named_person", f"{unit.text!r} names a character", unit.text)
-        given = i > 1 and units[i - 1].low in ("named", "called") and judge.is_person(i - 2)
-        if given and unit.text[0].isupper() and low not in classes["stop"]:
-            raise refuse(
-                "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
-            )
         if low in _ORDINARY and _ordinary(units, i, names | common):
             continue
         named = low in names or (low in common and _beside_name(units, i, names, common))
@@ -217,6 +222,8 @@ def _beside_name(units: list[Unit], i: int, names: frozenset[str], common: froze
     for j in (i - 1, i + 1):
         if not 0 <= j < len(units) or units[j].row is not None or not units[max(i, j)].gap:
             continue
+        if units[max(i, j)].low in vocabulary().things and units[max(i, j)].text.islower():
+            continue  # a rose bush
         alike = units[j].text[0].isupper() == units[i].text[0].isupper()
         if units[j].low in names or (units[j].low in common and alike):
             return True

@@ -26,7 +26,7 @@ _TRADES = (
     "monger", "painter", "picker", "player", "rider", "seller", "singer", "tamer", "thrower",
     "trainer", "trooper", "walker", "worker", "wrestler",
 )  # fmt: skip
-_DONE = frozenset(
+DONE = frozenset(
     [
         "wearing", "wears", "holding", "holds", "walking", "walks", "running", "runs",
         "eating", "eats", "drinking", "drinks", "reading", "reads", "carrying", "carries",
@@ -95,8 +95,31 @@ class Judge:
             return True
         if stem.endswith(_DOER_OR_THING):
             after = self.units[i + 1].low if i + 1 < len(self.units) else ""
-            return stem.endswith(_TRADES) or after in _DONE
+            return stem.endswith(_TRADES) or after in DONE
         return False
+
+    def role(self, i: int) -> bool:
+        """As in "a Korean blacksmither": an unknown word in -er or -or behind an adjective.
+
+        It may be a thing; masked, the adjective of a thing costs pictures and leaks nothing.
+        """
+        if self.units[i].key in COLOUR:
+            return False
+        j = i + 1
+        while j < len(self.units) and self.modifier(j):
+            j += 1
+        if j >= len(self.units) or self.units[j].row is not None or not self.units[j].gap:
+            return False
+        low = self.units[j].low
+        stem = low[:-1] if low.endswith("s") else low
+        return (
+            len(stem) > 5
+            and stem.isalpha()
+            and stem.endswith(_DOER_OR_THING)
+            and {low, stem}.isdisjoint(self.classes["not_doer"])
+            and {low, stem}.isdisjoint(self.things)
+            and {low, stem}.isdisjoint(self.persons)  # head() has seen those
+        )
 
     def adjectival(self, i: int) -> bool:
         """Whether unit i reads as an adjective."""

@@ -16,6 +16,7 @@ from obclip.errors import TaxonomyError
 from obclip.privacy.taxonomy import attributes, lines
 
 ADULT, CHILD = "adult", "child"
+CAPITAL = "^"  # before a form that is read only with a capital
 Values = tuple[str, ...]
 # Adjectives of age; which of them stand in one orbit depends on the noun (see ages.py).
 AGE_WORDS = [
@@ -63,11 +64,15 @@ class Row(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One surface form: the words to read, the row and the cell it stands in."""
+    """One surface form: the words to read, the row and the cell it stands in.
+
+    ``capital``: written "^Pole" in the table, a word of another meaning without its capital.
+    """
 
     words: tuple[str, ...]
     row: Row
     values: Values
+    capital: bool = False
 
 
 class Lexicon(NamedTuple):
@@ -194,6 +199,9 @@ def build(rows: list[Row]) -> Lexicon:
     seen: dict[tuple[str, ...], str] = {}
     for row in rows:
         for values, form in row.forms.items():
+            capital = form[0] == CAPITAL
+            if capital:
+                form = row.forms[values] = form[1:]
             words = words_of(form)
             if words in seen:
                 raise TaxonomyError(
@@ -202,7 +210,7 @@ def build(rows: list[Row]) -> Lexicon:
                     expected=seen[words],
                 )
             seen[words] = row.name
-            index.setdefault(words[0], []).append(Entry(words, row, values))
+            index.setdefault(words[0], []).append(Entry(words, row, values, capital))
     return Lexicon(
         {row.name: row for row in rows},
         {

@@ -1,7 +1,7 @@
 """A noun that changes with age and the masked adjectives right before it, as one piece.
 
-Protects: "a Chinese girl" and "an elderly Chinese woman" are one orbit, the age word standing before
-the other adjectives as in English; where it stands is read from rows, never from a value. Does not
+Protects: "a Chinese girl" and "an elderly Chinese woman" are one orbit, the age word before the
+other adjectives as in English; where it stands is read from rows, never from a value. Does not
 protect: adjectives in clear, which keep their places ("a beautiful young Chinese woman").
 """
 

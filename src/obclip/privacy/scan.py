@@ -23,6 +23,24 @@ _FIGURE = re.compile(
     re.IGNORECASE,
 )
 
+_DETERMINERS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "two",
+        "three",
+        "four",
+        "five",
+        "some",
+        "many",
+        "several",
+        "and",
+        "of",
+        "with",
+    ]
+)
+
 
 class Unit:
     """One word, mark or form of the table. ``key`` is what masked decisions may read."""
@@ -113,6 +131,8 @@ def _match(text: str, tokens: list[Unit], table: Lexicon) -> list[Unit]:
         if entries:
             after = _next_word(tokens, i) if len(entries[0].words) > 1 else ""
             for entry in entries:
+                if entry.capital and not _capital(tokens[i], entry, units):
+                    continue
                 if len(entry.words) == 1:
                     last = i
                 else:
@@ -134,6 +154,15 @@ def _match(text: str, tokens: list[Unit], table: Lexicon) -> list[Unit]:
         units.append(unit)
         i += 1
     return units
+
+
+def _capital(token: Unit, entry: Entry, before: list[Unit]) -> bool:
+    """Whether a form that needs its capital stands where a person can: "a Pole", "an old Pole"."""
+    if not token.text[0].isupper():
+        return False
+    if entry.row.kind == "adj":
+        return True
+    return bool(before) and (before[-1].row is not None or before[-1].low in _DETERMINERS)
 
 
 def _next_word(tokens: list[Unit], i: int) -> str:

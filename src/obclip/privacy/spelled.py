@@ -73,7 +73,9 @@ def _patterns() -> _Patterns:
     """Compiled for the first prompt that speaks of ages: most do not, and pay nothing."""
     tens = "|".join(_TENS)
     return _Patterns(
-        re.compile(rf"\b(?P<w>{_NUMBER})(?={_YEARS})|(?<=\baged )(?<!-aged )(?P<v>{_NUMBER})\b(?!-)", re.I),
+        re.compile(
+            rf"\b(?P<w>{_NUMBER})(?={_YEARS})|(?<=\baged )(?<!-aged )(?P<v>{_NUMBER})\b(?!-)", re.I
+        ),
         re.compile(
             rf"(?<![\w.,/-])(?:\d{{1,2}}|{_NUMBER})"
             rf"(?P<a>{_SEP})(?:month|week|day)(?P<s>s?)(?P<b>{_SEP})old\b",

@@ -112,7 +112,9 @@ def spoken(piece: Piece, values: tuple[str, ...], rows: dict[str, Row]) -> str:
     if kind == "bare":
         return rows[piece.name].forms[(*values, piece.detail[0])]
     if kind == "age":
-        return "" if values[0] == UNSPECIFIED else STYLES[piece.name].word(values[0], piece.detail[0])
+        return (
+            "" if values[0] == UNSPECIFIED else STYLES[piece.name].word(values[0], piece.detail[0])
+        )
     if kind == "phrase":
         return _phrase(piece, values, rows)
     if kind == "literal":

@@ -48,6 +48,8 @@ def leave_things(judge: Judge) -> None:
         if row.name in _BEHIND_PERSONS:
             if not i or not judge.is_person(i - 1):
                 unit.unmask()
+        elif row.name == "miss.sg" and unit.text == "MS":
+            unit.unmask()  # multiple sclerosis
         elif row.name in _SUPERLATIVES:
             if _aged(judge, i + 1):
                 unit.unmask()  # the noun says the age: "the youngest child"

@@ -53,7 +53,7 @@ def masked_keys(words: list[str], table: Lexicon) -> Key:
     i = 0
     while i < len(words):
         for entry in table.first.get(words[i], ()):
-            if tuple(words[i : i + len(entry.words)]) == entry.words:
+            if not entry.capital and tuple(words[i : i + len(entry.words)]) == entry.words:
                 keys.append(entry.row.name)
                 i += len(entry.words)
                 break

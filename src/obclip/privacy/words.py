@@ -29,6 +29,7 @@ _GARMENTS = frozenset(
     )
 )  # fmt: skip
 
+_ORIGINS = frozenset(["nationality", "ethnicity", "religion", "disability", "orientation"])
 _ORDERS = frozenset(["nun", "nuns", "monk", "monks"])
 
 
@@ -40,7 +41,11 @@ def claim_adjectives(a: Analyser) -> None:
         row = unit.row
         if row is None or row.kind != "adj":
             continue
-        if judge.head(i) < 0 and not judge.alone(i):
+        if (
+            judge.head(i) < 0
+            and not judge.alone(i)
+            and not (row.attributes[0] in _ORIGINS and judge.role(i))
+        ):
             dropped.append(i)
     for i in dropped:
         a.units[i].unmask()
