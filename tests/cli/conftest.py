@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from obclip.cli.main import main
+from obclip.client.patience import Patience
 
 
 class Ran(NamedTuple):
@@ -27,7 +28,7 @@ Obclip = Callable[..., Ran]
 @pytest.fixture
 def obclip(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Obclip:
     """Runs the command line in this process, as the installed program does."""
-    monkeypatch.setattr("obclip.client.transport._BACKOFF_SECONDS", (0.01,))
+    monkeypatch.setattr("obclip.client.transport.DEFAULT", Patience(backoff=(0.01,), busy=1.0))
 
     def run(*arguments: object) -> Ran:
         capsys.readouterr()

@@ -131,3 +131,15 @@ def test_a_model_that_is_not_there_is_told(obclip: Obclip) -> None:
 def test_a_prompt_that_cannot_be_closed_exits_3(obclip: Obclip) -> None:
     assert obclip("expand", "a womman", "--json").code == 3
     assert obclip("expand", "a woman", "--json").code == 0
+
+
+def test_answers_of_a_crash_are_shown_and_deleted(obclip: Obclip) -> None:
+    from obclip.client.cache import ResultCache
+
+    cache = ResultCache()
+    cache.put("a" * 64, b"latents")
+    told = json.loads(obclip("cache", "--json").out)
+    assert (told["answers"], told["bytes"], told["deleted"]) == (1, 39, False)
+    assert "Deleted: 1 answers" in obclip("cache", "--delete").out
+    assert json.loads(obclip("cache", "--json").out)["answers"] == 0
+    assert str(cache.folder) in obclip("cache").out

@@ -4,18 +4,20 @@ import pytest
 
 from obclip.client import transport
 from obclip.client.device import Device
+from obclip.client.patience import Patience
 from obclip.client.profile import Public
 from obclip.diffusion.compatibility import Facts, read_facts
 from obclip.diffusion.pairs import find
 from obclip.privacy import Expansion, PrivacySettings, expand
 
+HURRIED = Patience(backoff=(0.01,))
 PROMPT = "a photo of an elderly man cooking"
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries follow at once."""
-    monkeypatch.setattr(transport, "_BACKOFF_SECONDS", (0.01,))
+    monkeypatch.setattr(transport, "DEFAULT", HURRIED)
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from obclip.client.download import Report, download
+from obclip.client.download import AGAIN, Report, download
 from obclip.client.profile import Public
-from obclip.client.transport import RETRIES, Connection
+from obclip.client.transport import Connection
 from obclip.diffusion.compatibility import Facts
 from obclip.errors import (
     AnswerInvalid,
@@ -27,6 +28,7 @@ from obclip.errors import (
 from obclip.privacy import Expansion
 from obclip.protocol import limits
 from obclip.protocol.codec import decode_latents, encode_latents
+from tests.client.conftest import HURRIED
 from tests.client.fakes import STAGES, Answer, Cheat, Fake, at, between, free_port, stage
 
 Try = Callable[..., ObclipError]
@@ -36,8 +38,8 @@ Try = Callable[..., ObclipError]
 def fails(facts: Facts, public: Public, expansion: Expansion) -> Try:
     """Downloads from a server that must not succeed; the one error, checked for its form."""
 
-    def attempt(fake: Fake | None, address: str, timeout: float = 20.0) -> ObclipError:
-        connection = Connection(address, timeout=timeout)
+    def attempt(fake: Fake | None, address: str, **patience: float) -> ObclipError:
+        connection = Connection(address, patience=replace(HURRIED, **patience))
         with pytest.raises(ObclipError) as caught:
             download(expansion.candidates, public, facts, connection, seed=5, report=Report())
         line = str(caught.value)
@@ -66,14 +68,14 @@ def test_a_dead_server(fails: Try) -> None:
 @pytest.mark.parametrize("address", ["", "nonsense", "ftp://x", "http://", "http://a b", "//x:1"])
 def test_no_address_at_all(address: str, fails: Try) -> None:
     with pytest.raises(TransportError) as caught:
-        Connection(address, timeout=0.5).info()
+        Connection(address, patience=replace(HURRIED, connect=0.5)).info()
     assert caught.value.code == "unreachable"
 
 
 @pytest.mark.parametrize("where", ["models", "progress", "latents"])
 def test_a_silent_server(cloud: str, fails: Try, where: str) -> None:
     with between(cloud, at(where, hang=True)) as fake:
-        error = fails(fake, fake.address, timeout=4.0)
+        error = fails(fake, fake.address, silence=4.0)
     assert isinstance(error, TransportError)
     assert error.code == "timeout"
     assert fake.paths() == list(STAGES[: STAGES.index(where) + 1])
@@ -87,7 +89,8 @@ def test_a_server_that_hangs_up_is_asked_again_with_the_same_bytes(
         error = fails(fake, fake.address)
     assert isinstance(error, TransportError)
     same = [r for r, path in zip(fake.received, fake.paths(), strict=True) if path == where]
-    assert len(same) == RETRIES + 1
+    tries = HURRIED.first_retries if where == "models" else HURRIED.retries
+    assert len(same) == tries + 1
     assert len(set(same)) == 1
 
 
@@ -186,7 +189,9 @@ def test_a_run_that_does_not_end(cloud: str, fails: Try, text: bytes) -> None:
     with between(cloud, at("progress", body=text)) as fake:
         error = fails(fake, fake.address)
     assert isinstance(error, ServerError | ProtocolError)
-    assert fake.paths() == list(STAGES[:3])
+    asked = AGAIN + 1 if isinstance(error, ServerError) else 1  # a lost job is asked for again
+    assert fake.paths() == ["models", *["generations", "progress"] * asked]
+    assert len({r for r in fake.received if r.startswith(b"POST")}) == 1
 
 
 def test_a_server_that_accepted_something_else(cloud: str, fails: Try) -> None:
@@ -260,7 +265,8 @@ def test_a_busy_server_is_asked_again_with_the_same_bytes_and_then_told(
 ) -> None:
     busy = b'{"code":"busy","message":"the queue is full"}'
     with between(cloud, at("generations", status=503, body=busy)) as fake:
-        error = fails(fake, fake.address)
+        error = fails(fake, fake.address, busy=2.0)
     assert error.code == "busy"
     posts = [r for r in fake.received if r.startswith(b"POST")]
-    assert (len(posts), len(set(posts))) == (RETRIES + 1, 1)
+    assert len(posts) > 2
+    assert len(set(posts)) == 1

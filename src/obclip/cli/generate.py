@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from obclip.cli._options import FILE, profile_with, progress
 if TYPE_CHECKING:
     from PIL import Image
 
+    from obclip.client.errand import Errand
     from obclip.client.generate import Result
     from obclip.client.profile import Profile
     from obclip.privacy import CandidateSet, Expansion
@@ -47,6 +49,7 @@ def command(
     no_privacy: bool, profile_file: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Draw PROMPT. The cloud sees a closed set of prompts and cannot tell which one is yours."""
+    from obclip.client.errand import Errand
     from obclip.client.output import check_target
     from obclip.diffusion.pairs import find
 
@@ -66,10 +69,12 @@ def command(
         _draw_here(prompt, negative, profile, seed, images, output, quiet=quiet)
         return
     expansion = _expand(prompt, negative, profile, no_privacy=no_privacy)
-    result = _draw(expansion, profile, seed, images, quiet=quiet)
-    written = _write(output, result.pictures)
-    if show_cloud is not None:
-        _write_sheet(show_cloud, expansion.candidates, result, profile)
+    with Errand(fresh=seed is None) as errand:
+        result = _draw(expansion, profile, seed, images, errand, quiet=quiet)
+        written = _write(output, result.pictures)
+        if show_cloud is not None:
+            _write_sheet(show_cloud, expansion.candidates, result, profile)
+        errand.done()
     if profile.server is not None:
         from obclip.cli._meter import remember
 
@@ -111,8 +116,9 @@ def _refuse_empty(prompt: str) -> None:
 
 
 def _draw(
-    expansion: Expansion, profile: Profile, seed: int | None, images: int, *, quiet: bool
-) -> Result:
+    expansion: Expansion, profile: Profile, seed: int | None, images: int, errand: Errand,
+    *, quiet: bool,
+) -> Result:  # fmt: skip
     from obclip.client.local_cloud import LocalCloud
     from obclip.client.profile import local_key
     from obclip.privacy.seed import fresh_seed, noise_seed
@@ -129,7 +135,8 @@ def _draw(
         on_stage = stack.enter_context(progress(quiet=quiet))
         return generate(
             expansion, profile.public, lambda: server or (cloud.address if cloud else ""),
-            seed=number, images=images, on_stage=on_stage,
+            seed=number, images=images, on_stage=on_stage, errand=errand,
+            key=os.environ.get("OBCLIP_API_KEY") if server else None,
         )  # fmt: skip
 
 

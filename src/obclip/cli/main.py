@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "expand": ("expand", "Show what the cloud would see of a prompt."),
     "audit": ("audit", "Measure the transform over a file of prompts."),
     "history": ("history", "Show what each cloud has been told so far."),
+    "cache": ("cache", "Show or delete answers that a crash left on this device."),
     "serve": ("serve", "Run the cloud."),
     "plan": ("plan", "Show a plan as a picture, with its cost."),
     "models": ("models", "List, check and show model pairs."),

@@ -12,17 +12,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from obclip.client.errand import Errand
 from obclip.client.profile import Public
 from obclip.client.sizes import with_sizes
 from obclip.client.transport import Connection, printable
 from obclip.client.validate import validate
 from obclip.diffusion.compatibility import Facts, check_pair, check_size
-from obclip.errors import PlanError, RequestError
+from obclip.errors import ObclipError, PlanError, RequestError, ServerError
 from obclip.privacy import CandidateSet
 from obclip.privacy.request import PublicParameters, build_request
 from obclip.privacy.selection import Sealed, seal
-from obclip.protocol.codec import Latents
+from obclip.protocol.codec import Latents, decode_latents, encode_latents
 from obclip.protocol.messages import ModelInfo
+
+#: What a cloud says of a job that it has lost (it was started again, or stopped on the way).
+LOST = frozenset({"not_found", "not_ready", "not_finished"})
+#: How often a lost job is asked for again.
+AGAIN = 2
+
+Shape = tuple[int, int, int, int, int]
 
 #: Called with (stage, steps done, steps in all).
 OnStage = Callable[[str, int, int], None]
@@ -88,11 +96,13 @@ def download(
     images: int = 1,
     report: Report,
     on_stage: OnStage = silent,
+    errand: Errand | None = None,
 ) -> Download:
     """Sees the set, not the choice. The connection is closed when this returns or raises.
 
     Args:
         device: the device model's facts, from its configs: what it cannot finish is not asked for.
+        errand: remembers request and answer through a crash.
 
     Raises:
         ModelError: the cloud's model and the device's do not make a pair.
@@ -104,20 +114,58 @@ def download(
             check_pair(cloud, device)
             asked = parameters(public, cloud, images)
             check_size(asked.height, asked.width, device.size_step)
-            request = build_request(candidates, asked, seed)
-            request = with_sizes(request, candidates)  # what the contract refuses does not leave
-            accepted = connection.submit(request)
-            connection.follow(accepted, lambda p: on_stage("cloud", p.step, p.steps))
             n, factor = len(candidates.prompts), cloud.latent_factor
             shape = (
                 images, n, cloud.latent_channels, asked.height // factor, asked.width // factor,
             )  # fmt: skip
-            latents = connection.fetch(accepted, shape)
+
+            def build(number: int) -> bytes:  # what the contract refuses does not leave
+                return with_sizes(build_request(candidates, asked, number), candidates)
+
+            request = build(seed) if errand is None else errand.request(build, seed)
+            latents = _remembered(errand, shape)
+            if latents is None:
+                latents = _ask(connection, request, shape, report, on_stage)
             validate(latents)
         finally:
             report.bytes_up, report.bytes_down = connection.bytes_up, connection.bytes_down
-        report.n, report.ratio = n, accepted.ratio
+        report.n = n
+    if errand is not None:
+        errand.keep(encode_latents(latents))
     return Download(seal(tuple(latents[:, i] for i in range(n)), connection), asked)
+
+
+def _remembered(errand: Errand | None, shape: Shape) -> Latents | None:
+    """The answer that a crash left here: as good as the cloud's, and judged no less."""
+    kept = None if errand is None else errand.answer()
+    if kept is None:
+        return None
+    try:
+        latents = decode_latents(kept, shape)
+        validate(latents)
+    except ObclipError:
+        return None
+    return latents
+
+
+def _ask(
+    connection: Connection, request: bytes, shape: Shape, report: Report, on_stage: OnStage
+) -> Latents:
+    """Sends the set and takes its latents; a job that the cloud has lost is the same bytes again.
+
+    Raises:
+        TransportError, ServerError, ProtocolError: as their names say.
+    """
+    for left in range(AGAIN, -1, -1):
+        accepted = connection.submit(request)
+        report.ratio = accepted.ratio
+        try:
+            connection.follow(accepted, lambda p: on_stage("cloud", p.step, p.steps))
+            return connection.fetch(accepted, shape)
+        except ServerError as error:
+            if error.code not in LOST or not left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _model(connection: Connection, public: Public) -> ModelInfo:

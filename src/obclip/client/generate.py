@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from obclip.client.download import Download, OnStage, Report, download, silent
+from obclip.client.errand import Errand
 from obclip.client.profile import Public
 from obclip.client.transport import Connection
 from obclip.diffusion.compatibility import check_size, read_facts
@@ -55,6 +56,8 @@ def generate(
     seed: int,
     images: int = 1,
     on_stage: OnStage = silent,
+    errand: Errand | None = None,
+    key: str | None = None,
 ) -> Result:
     """One private generation, from a candidate set to pictures.
 
@@ -63,6 +66,8 @@ def generate(
             cloud may start meanwhile.
         seed: of the one initial noise that all candidates share; the cloud sees it.
         images: pictures of the prompt; all travel in one request.
+        errand: remembers request and answer through a crash, until the picture is written.
+        key: the account's at that cloud, if it wants one.
     """
     public.check(images)
     pair = find(public.pair)
@@ -72,8 +77,8 @@ def generate(
     with report.timed("start"):
         server = address()
     answer = download(
-        expansion.candidates, public, facts, Connection(server),
-        seed=seed, images=images, report=report, on_stage=on_stage,
+        expansion.candidates, public, facts, Connection(server, key=key),
+        seed=seed, images=images, report=report, on_stage=on_stage, errand=errand,
     )  # fmt: skip
     with report.timed("device model"):
         device = loading.result()

@@ -9,27 +9,23 @@ Does not protect: who is asking, and when (the network's own metadata).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
 import httpx
 
-from obclip.errors import ProtocolError, ServerError, TransportError
+from obclip.client import answers
+from obclip.client.answers import printable as printable
+from obclip.client.patience import AWAY, BUSY, DEFAULT, Clock, Patience
+from obclip.errors import ObclipError, ProtocolError, ServerError, TransportError
 from obclip.protocol import limits
 from obclip.protocol.codec import Latents as Latents
 from obclip.protocol.codec import decode, decode_latents, request_id
-from obclip.protocol.messages import Accepted, ErrorBody, Progress, ServerInfo
+from obclip.protocol.messages import Accepted, Progress, ServerInfo
 
 OnProgress = Callable[[Progress], None]
-
-RETRIES = 4
-_BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
-#: Characters of a server's own words that are shown.
-_SAID = 300
-#: What a retry may mend: the network, and a server that says it is busy.
-_BUSY = frozenset({502, 503, 504})
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +42,43 @@ class Connection:
     """One session with one cloud. A context manager; closing is final."""
 
     def __init__(
-        self, server: str, *, timeout: float = 60.0, client: httpx.Client | None = None
+        self,
+        server: str,
+        *,
+        patience: Patience | None = None,
+        key: str | None = None,
+        client: httpx.Client | None = None,
     ) -> None:
-        """``timeout`` is the longest silence in seconds; ``client`` is injected in tests."""
+        """``key`` is the account's at that cloud, if it wants one; ``client`` is for tests.
+
+        Raises:
+            TransportError: not an address, or a key that would travel in clear.
+        """
+        self.patience = patience or DEFAULT
+        headers = {"user-agent": f"obclip/{limits.VERSION}", "accept-encoding": "identity"}
+        if key:
+            headers["authorization"] = f"Bearer {key}"
         try:
             self._client = client or httpx.Client(
-                base_url=server, timeout=httpx.Timeout(timeout, connect=5.0),
-                headers={"user-agent": f"obclip/{limits.VERSION}", "accept-encoding": "identity"},
-                trust_env=False, follow_redirects=False,
+                base_url=server, headers=headers, trust_env=False, follow_redirects=False,
+                timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect),
+                limits=httpx.Limits(max_connections=1),
             )  # fmt: skip
         except (httpx.InvalidURL, ValueError, TypeError):
-            raise _no_server(server, "not an address") from None
-        if client is None and self._client.base_url.scheme not in ("http", "https"):
-            raise _no_server(server, "not an http address")
+            raise answers.no_server(server, "not an address") from None
+        url = self._client.base_url
+        if client is None and url.scheme not in ("http", "https"):
+            raise answers.no_server(server, "not an http address")
+        if key and url.scheme == "http" and url.host not in _LOOPBACK:
+            raise TransportError(
+                "the key would travel in clear", code="key_in_clear", got=server,
+                expected="an https address", action="ask the operator for TLS",
+            )  # fmt: skip
         self.server = server
         self.trace: list[Exchange] = []
         self._closed = False
+        self._met = False
+        self._clock: Clock | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -71,6 +88,8 @@ class Connection:
     def close(self) -> None:
         self._client.close()
         self._closed = True
+        if self._clock is not None:
+            self._clock.stop()
 
     def __enter__(self) -> Connection:
         return self
@@ -118,7 +137,7 @@ class Connection:
         def read(response: httpx.Response) -> int:
             nonlocal last
             size = 0
-            for line in _lines(response):
+            for line in answers.lines(response):
                 size += len(line)
                 last = decode(line, Progress, limits.MAX_PROGRESS_LINE_BYTES)
                 on_progress(last)
@@ -143,7 +162,7 @@ class Connection:
         out = bytearray()
 
         def read(response: httpx.Response) -> int:
-            out[:] = _capped(response, cap)
+            out[:] = answers.capped(response, cap)
             return len(out)
 
         self._attempt(method, path, body, read)
@@ -154,95 +173,55 @@ class Connection:
     ) -> None:
         """One exchange, repeated with the same bytes when the network or a busy server asks."""
         if self._closed:
-            raise TransportError("the connection is closed", code="closed", expected="a new one")
-        begun = False
-        for attempt in range(RETRIES + 1):
-            final, received = attempt == RETRIES, 0
-            try:
-                with self._stream(method, path, body) as response:
-                    begun = True
-                    if response.status_code not in _BUSY or final:
-                        if response.status_code >= 300:
-                            raise _refused(response)
-                        received = read(response)
-                        return
-            except httpx.TimeoutException:
-                raise TransportError(
-                    "the server is silent", code="timeout", got=self.server,
-                    action="try again later, or draw it with --device-only",
-                ) from None  # fmt: skip
-            except httpx.HTTPError as error:
-                if final and begun:
-                    raise _cut_off(self.server) from None
-                if final:
-                    raise _no_server(self.server, type(error).__name__) from None
-            finally:
-                self.trace.append(Exchange(method, path, body, received))
-            time.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)])
+            raise answers.closed()
+        if self._clock is None:
+            self._clock = Clock(self.patience.total)
+        failures, busy_until = 0, time.monotonic() + self.patience.busy
+        while True:
+            pause = self._try(method, path, body, read, failures, busy_until)
+            if pause is None:
+                return
+            wait, failed = pause
+            failures += failed
+            time.sleep(min(wait, self._clock.left()))
 
-    @contextmanager
-    def _stream(self, method: str, path: str, body: bytes) -> Iterator[httpx.Response]:
+    def _try(
+        self, method: str, path: str, body: bytes, read: Callable[[httpx.Response], int],
+        failures: int, busy_until: float,
+    ) -> tuple[float, int] | None:  # fmt: skip
+        """One try. None when it is done, else (seconds to wait, 1 if the network failed)."""
+        clock, received = self._clock, 0
+        if clock is None or clock.expired:
+            raise self._too_slow()
+        most = self.patience.retries if self._met else self.patience.first_retries
         headers = {"content-type": "application/json"} if body else {}
-        with self._client.stream(method, path, content=body or None, headers=headers) as response:
-            yield response
+        try:
+            with self._client.stream(
+                method, path, content=body or None, headers=headers,
+                extensions={"trace": clock.trace},
+            ) as response:  # fmt: skip
+                self._met = True
+                wait = self.patience.pause(failures, response.headers)
+                if response.status_code in AWAY and failures < most:
+                    return wait, 1
+                if response.status_code in BUSY and time.monotonic() + wait < busy_until:
+                    return wait, 0
+                if response.status_code >= 300:
+                    raise answers.refused(response)
+                received = read(response)
+                return None
+        except httpx.TimeoutException:
+            raise answers.silent(self.server) from None
+        except httpx.HTTPError as error:
+            if clock.expired:
+                raise self._too_slow() from None
+            if failures < most:
+                return self.patience.pause(failures), 1
+            if self._met:
+                raise answers.cut_off(self.server) from None
+            raise answers.no_server(self.server, type(error).__name__) from None
+        finally:
+            self.trace.append(Exchange(method, path, body, received))
 
-
-def _lines(response: httpx.Response) -> Iterator[bytes]:
-    rest = b""
-    for chunk in response.iter_raw():
-        rest += chunk
-        *whole, rest = rest.split(b"\n")
-        yield from whole
-        if len(rest) > limits.MAX_PROGRESS_LINE_BYTES:
-            raise ProtocolError(
-                "a progress line is too long", got=len(rest),
-                expected=f"at most {limits.MAX_PROGRESS_LINE_BYTES} bytes",
-            )  # fmt: skip
-
-
-def _capped(response: httpx.Response, cap: int) -> bytes:
-    out = bytearray()
-    for chunk in response.iter_raw():  # raw: a compressed answer could grow without a cap
-        out += chunk
-        if len(out) > cap:
-            raise ProtocolError(
-                "the answer is too large", code="answer_size", got=f"over {cap} bytes",
-                expected=f"at most {cap}", action="the server is broken or not honest",
-            )  # fmt: skip
-    return bytes(out)
-
-
-def _refused(response: httpx.Response) -> ServerError:
-    data = _capped(response, limits.MAX_ERROR_BYTES)
-    try:
-        body = decode(data, ErrorBody, limits.MAX_ERROR_BYTES)
-    except ProtocolError:
-        return ServerError(
-            "not an ObCLIP cloud, or a broken one", code="not_obclip",
-            got=f"HTTP {response.status_code}", expected="an ObCLIP server's answer",
-            action="check --server",
-        )  # fmt: skip
-    return ServerError(
-        f"the cloud refused: {printable(body.message)}", code=printable(body.code),
-        got=body.got and printable(body.got), expected=body.expected and printable(body.expected),
-    )  # fmt: skip
-
-
-def printable(text: str) -> str:
-    """A server's own words, fit for a terminal: printable, and not a page of them."""
-    return "".join(c if c.isprintable() else " " for c in text[:_SAID])
-
-
-def _cut_off(server: str) -> TransportError:
-    return TransportError(
-        "the answer was cut off", code="cut_off", got=server, expected="a whole answer",
-        action="try again later, or draw it with --device-only",
-    )  # fmt: skip
-
-
-def _no_server(server: str, why: str) -> TransportError:
-    return TransportError(
-        "no cloud there", code="unreachable", got=f"{server} ({why})",
-        expected="a running `obclip serve`",
-        action="check --server, leave it out for a local cloud, or use --device-only",
-    )  # fmt: skip
+    def _too_slow(self) -> ObclipError:
+        return answers.too_slow(self.server, self.patience.total)
