@@ -1,4 +1,4 @@
-"""``obclip plan``: a plan as a picture, with its exact cost."""
+"""``obclip plan``: a plan as a picture, with its exact cost, its memory and its seconds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from obclip.cli._plan_numbers import Model
     from obclip.cloud.cost import Cost
     from obclip.cloud.plan import Plan
+
+_KINDS = (".svg", ".png")
 
 
 @click.command("plan")
@@ -27,70 +30,139 @@ if TYPE_CHECKING:
 @click.option("--split", type=int, default=10, show_default=True)
 @click.option("--plan", "name", default="exact", show_default=True, metavar="NAME")
 @click.option("--size", type=int, help="Side of the picture in pixels.  [default: the pair's]")
-@click.option("--output", "-o", type=Path, metavar="FILE", help="Draw it as FILE.svg or FILE.png.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
+              show_default=True, help="Numbers of the model, for memory and seconds.")  # fmt: skip
+@click.option("--budget", type=float, metavar="GIB", help="Memory that the plan must fit into.")
+@click.option("--seconds", is_flag=True, help="Predict seconds on this machine, by a few calls.")
+@click.option("--curve", is_flag=True, help="Cost and memory over N = 1 to 64 instead of one set.")
+@click.option("--tune", is_flag=True, help="Search plans on the pair, and print the best.")
+@click.option("--minutes", default=10.0, show_default=True, help="With --tune: how long.")
+@click.option("--floor", default=1.0, show_default=True,
+              help="With --tune: points of quality that may be lost.")  # fmt: skip
+@click.option("--sets", default=16, show_default=True, help="With --tune: tuning prompts used.")
+@click.option("--output", "-o", type=Path, metavar="FILE",
+              help="Draw it as FILE.svg or FILE.png; with --tune, keep the search in FILE.json "
+                   "and go on from there.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True)
 def command(
-    pair: str,
-    attributes: str,
-    steps: int,
-    split: int,
-    name: str,
-    size: int | None,
-    output: Path | None,
-    as_json: bool,
-) -> None:
+    pair: str, attributes: str, steps: int, split: int, name: str, size: int | None, dtype: str,
+    budget: float | None, seconds: bool, curve: bool, tune: bool, minutes: float, floor: float,
+    sets: int, output: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Show what the cloud computes for each candidate in each step, and what it costs."""
+    if tune:
+        from obclip.cli._tune import search
+
+        search(pair, steps, split, minutes, floor, sets, output, as_json=as_json)
+        return
+    from obclip.cli._plan_numbers import Model
     from obclip.cloud.planner import make_plan
     from obclip.diffusion.pairs import find
     from obclip.errors import PlanError
     from obclip.protocol.limits import MAX_CANDIDATES
 
+    if output is not None and output.suffix not in (".svg",) + ((".png",) if not curve else ()):
+        raise PlanError(
+            "unknown kind of picture", got=output.suffix,
+            expected=".svg" if curve else " or ".join(_KINDS),
+        )  # fmt: skip
+    known = find(pair)
+    if curve:
+        _curve(Model.of(known, size, dtype), name, steps, split, output, as_json)
+        return
     counts = value_counts(attributes)
     n = prod(counts.values())
     if n > MAX_CANDIDATES:
         raise PlanError(
             "too many candidates", code="bad_n", got=n, expected=f"1 to {MAX_CANDIDATES}"
         )
-    known = find(pair)
     plan = make_plan(name, n, steps, split, tuple(counts.values()))
-    if output is not None and output.suffix not in (".svg", ".png"):
-        raise PlanError("unknown kind of picture", got=output.suffix, expected=".svg or .png")
-    side, cost = _cost(plan, known, size)
+    model = Model.of(known, size, dtype)
+    model.check(plan)
+    extra = _extra(plan, model, budget, seconds)
+    cost = model.cost(plan)
     if output is not None:
         _draw(plan, output, title=f"{name}, N = {n}, k = {split} of T = {steps}: {cost.ratio:.2f}")
     if as_json:
-        click.echo(json.dumps(_as_dict(plan, cost, known.name, counts, side)))
+        click.echo(json.dumps(_as_dict(plan, cost, model, counts) | extra))
         return
+    _say(plan, cost, model, extra)
+
+
+def _say(plan: Plan, cost: Cost, model: Model, extra: dict[str, Any]) -> None:
     from obclip.cloud.picture import legend
 
-    click.echo(f"{known.name}, {side} px: plan {name}, N = {n}, k = {split} of T = {steps}")
+    of = f"N = {plan.n}, k = {plan.split} of T = {plan.steps}"
+    click.echo(f"{model.pair.name}, {model.side} px: plan {plan.name}, {of}")
     click.echo(plan.picture())
     click.echo(legend(plan))
+    if plan.note:
+        click.echo(f"note: {plan.note}")
     click.echo(
         f"{cost.flops / 1e12:.4g} TFLOP on the cloud: {cost.ratio:.2f} times one cloud-only "
         f"generation ({cost.ratio_cached:.2f} times one that caches as hard)"
     )
+    if "memory" in extra:
+        memory = extra["memory"]
+        click.echo(
+            f"{memory['peak_gib']:.3g} GiB of {memory['budget_gib']:g} in {model.dtype}, with "
+            f"{memory['batch']} rows a model call (obclip serve --batch {memory['batch']})"
+        )
+    if "seconds" in extra:
+        random = ", random weights" if extra["random_weights"] else ""
+        click.echo(f"about {extra['seconds']:.3g} s on this machine in {model.dtype}{random}")
 
 
-def _cost(plan: Plan, known: Any, size: int | None) -> tuple[int, Cost]:
-    from obclip.cloud.cost import counter, plan_cost
-    from obclip.diffusion.architectures import side_of, unet_of
-    from obclip.errors import RequestError
+def _extra(plan: Plan, model: Model, budget: float | None, seconds: bool) -> dict[str, Any]:
+    from obclip.cli._plan_numbers import GIB
+    from obclip.cloud.planner import NAMED, recipe
+    from obclip.errors import PlanError
 
-    config, factor, tokens = unet_of(known.cloud)
-    side = size or side_of(known, config, factor)
-    multiple = factor * 2 ** (len(config["block_out_channels"]) - 1)
-    if side < multiple or side % multiple:
-        raise RequestError(
-            "size does not fit the model", code="bad_size", got=side,
-            expected=f"a multiple of {multiple}",
-        )  # fmt: skip
-    return side, plan_cost(plan, counter(config, side // factor, side // factor, tokens))
+    out: dict[str, Any] = {}
+    batch = 32
+    if budget is not None:
+        if budget <= 0:
+            raise PlanError(
+                "budget out of range", code="bad_budget", got=budget, expected="over 0 GiB"
+            )
+        others = [_like(plan, other) for other in NAMED if recipe(other) != recipe(plan.name)]
+        batch = model.batch_for(plan, int(budget * GIB), others)
+        peak = round(model.peak(plan, batch) / GIB, 4)
+        out["memory"] = {"budget_gib": budget, "peak_gib": peak, "batch": batch}
+    if seconds:
+        found, random = model.seconds(plan, batch)
+        out |= {"seconds": round(found, 4), "random_weights": random}
+    return out
 
 
-def _as_dict(
-    plan: Plan, cost: Cost, pair: str, counts: dict[str, int], side: int
-) -> dict[str, Any]:
+def _like(plan: Plan, name: str) -> Plan:
+    """Another named plan of the same numbers; memory does not ask for the sizes."""
+    from obclip.cloud.planner import make_plan
+
+    return make_plan(name, plan.n, plan.steps, plan.split)
+
+
+def _curve(
+    model: Model, name: str, steps: int, split: int, output: Path | None, as_json: bool
+) -> None:
+    from obclip.cli._curve import as_svg, points, table
+
+    names = dict.fromkeys(["exact", "paper-reuse", "balanced", "fast", name])
+    curves = {each: points(each, model, steps, split) for each in names}
+    if output is not None:
+        title = f"{model.pair.name}, {model.side} px, k = {split} of T = {steps}, {model.dtype}"
+        _write(output, as_svg(curves, title))
+    if as_json:
+        rows = {
+            each: [{"n": p.n, "ratio": round(p.ratio, 4), "peak": p.peak} for p in found]
+            for each, found in curves.items()
+        }
+        click.echo(json.dumps({"pair": model.pair.name, "curves": rows}))
+        return
+    click.echo(table(curves))
+
+
+def _as_dict(plan: Plan, cost: Cost, model: Model, counts: dict[str, int]) -> dict[str, Any]:
     steps = [
         {
             "nodes": len(step.nodes), "guidance": step.guidance.value,
@@ -99,22 +171,31 @@ def _as_dict(
         for step in plan.program
     ]  # fmt: skip
     return {
-        "pair": pair, "plan": plan.name, "attributes": counts, "n": plan.n,
-        "steps": plan.steps, "split": plan.split, "size": side, "cells": plan.cells,
-        "program": steps, "flops": cost.flops, "ratio": round(cost.ratio, 4),
+        "pair": model.pair.name, "plan": plan.name, "attributes": counts, "n": plan.n,
+        "steps": plan.steps, "split": plan.split, "size": model.side, "cells": plan.cells,
+        "program": steps, "note": plan.note, "flops": cost.flops, "ratio": round(cost.ratio, 4),
         "ratio_cached": round(cost.ratio_cached, 4),
     }  # fmt: skip
 
 
 def _draw(plan: Plan, output: Path, title: str) -> None:
     from obclip.cloud.drawing import as_image, as_svg
+
+    if output.suffix == ".svg":
+        _write(output, as_svg(plan, title))
+        return
+    from io import BytesIO
+
+    data = BytesIO()
+    as_image(plan, title).save(data, "PNG")
+    _write(output, data.getvalue())
+
+
+def _write(output: Path, data: str | bytes) -> None:
     from obclip.errors import OutputError
 
     try:
-        if output.suffix == ".svg":
-            output.write_text(as_svg(plan, title), "utf-8")
-        else:
-            as_image(plan, title).save(output)
+        output.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
     except OSError as error:
         raise OutputError(
             "the picture cannot be written", got=f"{output}: {error.strerror}"

@@ -1,0 +1,229 @@
+"""Searches recipes on a pair: the cheapest ones whose pictures stay near those of ``exact``.
+
+Only tuning prompts are looked at; what is found is reported on others (``benchmark``). Branch
+points are varied in log-SNR, so that a recipe found here holds for another T and another model.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from obclip.cloud.cost import Count, plan_cost
+from obclip.cloud.planner import NAMED, SINGLE
+from obclip.cloud.recipe import Recipe
+from obclip.errors import PlanError
+from obclip.evaluation.benchmark import Case, case, entries
+from obclip.evaluation.metrics import paired_distance
+from obclip.evaluation.sharing import Seen, Studio
+
+#: Branch points tried, in log-SNR; on Stable Diffusion's schedule steps 2 to 10 of 25.
+GRID = (-4.2, -3.75, -3.4, -3.1, -2.75, -2.45, -2.15, -1.85, -1.6)
+#: Distance to ``exact`` that ends a trial before all sets are drawn.
+HOPELESS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a recipe costs and loses, over all candidates of the tuning sets.
+
+    Attributes:
+        cost: FLOPs as a share of those of ``exact``.
+        distance: mean distance to the pictures of ``exact`` in the judge's features.
+        sure: points that the judge's probability of the asked-for values falls by.
+        right: points that the share of pictures with the asked-for values falls by.
+        sets: how many were drawn; fewer than asked for if it was hopeless.
+    """
+
+    name: str
+    recipe: Recipe
+    cost: float
+    distance: float
+    sure: float
+    right: float
+    sets: int
+
+
+def tuning_cases(count: int) -> list[Case]:
+    """Tuning sets of every size in turn, in the file's order."""
+    by_n: dict[int, list[Case]] = {}
+    for entry in entries("tuning"):
+        found = case(entry)
+        by_n.setdefault(found.candidates.n, []).append(found)
+    rounds = zip_longest(*(by_n[n] for n in sorted(by_n)))
+    return [c for one in rounds for c in one if c is not None][:count]
+
+
+def front(trials: list[Trial], floor: float, sets: int) -> list[Trial]:
+    """Trials within the floor that no other one beats in both cost and distance, cheapest first."""
+    good = [t for t in trials if t.sets == sets and max(t.sure, t.right) <= floor]
+    return sorted(
+        (t for t in good if not any(_beats(o, t) for o in good)), key=lambda t: (t.cost, t.distance)
+    )
+
+
+def _beats(one: Trial, other: Trial) -> bool:
+    a, b = (one.cost, one.distance), (other.cost, other.distance)
+    return a != b and a[0] <= b[0] and a[1] <= b[1]
+
+
+def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
+    """A recipe that differs from ``parent`` in one or two places."""
+    child = parent
+    for _ in range(int(rng.integers(1, 3))):
+        while True:
+            try:
+                child = _step(child, rng)
+            except PlanError:  # this change alone makes no recipe: another one
+                continue
+            break
+    return child
+
+
+def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
+    field = str(rng.choice([
+        "branch", "branch", "branch", "tree", "alone", "additive", "shared", "guidance_every",
+        "refresh", "depth",
+    ]))  # fmt: skip
+    if field == "branch":
+        points = int(rng.integers(1, 4))
+        chosen = rng.choice(len(GRID), points, replace=False)
+        return replace(parent, branch=tuple(sorted(GRID[i] for i in chosen)))
+    if field in ("tree", "shared"):
+        flag: dict[str, Any] = {field: not getattr(parent, field)}
+        return replace(parent, **flag)
+    if field == "additive":
+        least, crossed = ((0, 0), (4, 0), (4, 1), (12, 1))[int(rng.integers(4))]
+        return replace(parent, additive=least, crossed=crossed)
+    low, high = {"alone": (0, 3), "guidance_every": (1, 4), "refresh": (1, 4), "depth": (1, 4)}[
+        field
+    ]
+    number: dict[str, Any] = {field: int(rng.integers(low, high + 1))}
+    return replace(parent, **number)
+
+
+class Tuner:
+    """A search that may be interrupted and taken up again from its file."""
+
+    def __init__(
+        self, studio: Studio, cases: list[Case], count: Count, *, floor: float,
+        file: Path | None = None, seed: int = 0,
+    ) -> None:  # fmt: skip
+        """``count``: FLOPs of the cloud model's passes. ``floor``: points that may be lost.
+
+        Raises:
+            PlanError: the file holds another search.
+        """
+        self.studio, self.cases, self.count, self.floor, self.file = (
+            studio, cases, count, floor, file,
+        )  # fmt: skip
+        self.trials: list[Trial] = []
+        self._exact: list[Seen] = []
+        self._seed = seed
+        self._head = {
+            "sampling": asdict(studio.sampling), "split": studio.split,
+            "sets": [c.entry.prompt for c in cases],
+            "models": [studio.engine.parts.location, studio.device.parts.location],
+        }  # fmt: skip
+        if file is not None and file.exists():
+            self._read(file)
+
+    def front(self) -> list[Trial]:
+        return front(self.trials, self.floor, len(self.cases))
+
+    def run(self, seconds: float, on_trial: Callable[[Trial], None]) -> None:
+        """Tries recipes until the time is over; the trial at hand is finished."""
+        end = time.monotonic() + seconds
+        self._exact = [
+            self.studio.draw(c, {"exact": self.studio.plan("exact", Recipe(), c)})["exact"]
+            for c in self.cases
+        ]
+        for name, recipe in self._next():
+            if time.monotonic() >= end:
+                return
+            try:
+                trial = self.trial(name, recipe)
+            except PlanError:  # not for this model: deeper than it is, say
+                continue
+            self.trials.append(trial)
+            self._write()
+            on_trial(trial)
+
+    def trial(self, name: str, recipe: Recipe) -> Trial:
+        """Draws the tuning sets with one recipe."""
+        cost, whole = 0, 0
+        plans = [self.studio.plan(name, recipe, c) for c in self.cases]
+        for found, plan in zip(self.cases, plans, strict=True):
+            cost += plan_cost(plan, self.count).flops
+            whole += plan_cost(self.studio.plan("exact", Recipe(), found), self.count).flops
+        far: list[float] = []
+        sure: list[float] = []
+        right: list[float] = []
+        drawn = 0
+        for found, plan, exact in zip(self.cases, plans, self._exact, strict=True):
+            seen = self.studio.draw(found, {name: plan})[name]
+            far += paired_distance(seen.features, exact.features).tolist()
+            for i, asked in enumerate(found.asked):
+                sure += [100 * (exact.sure[i][a] - seen.sure[i][a]) for a in asked]
+                right += [
+                    100.0 * ((exact.values[i][a] == v) - (seen.values[i][a] == v))
+                    for a, v in asked.items()
+                ]
+            drawn += 1
+            if drawn >= len(self.cases) / 3 and float(np.mean(sure)) > HOPELESS * self.floor:
+                break
+        distance, lost, wrong = (float(np.mean(v)) for v in (far, sure, right))
+        return Trial(name, recipe, cost / whole, distance, lost, wrong, drawn)
+
+    def _next(self) -> Iterator[tuple[str, Recipe]]:
+        """Known recipes first, then changes to those of the front."""
+        tried = {t.recipe for t in self.trials}
+        for name, recipe in {**NAMED, **SINGLE}.items():
+            if recipe.published is None and recipe != Recipe() and recipe not in tried:
+                tried.add(recipe)
+                yield name, recipe
+        rng = np.random.default_rng((self._seed, len(self.trials)))
+        while True:
+            parents = self.front() or [t for t in self.trials if t.recipe.branch] or self.trials
+            parent = parents[int(rng.integers(len(parents)))].recipe if parents else Recipe()
+            child = varied(parent, rng)
+            if child not in tried:
+                tried.add(child)
+                yield f"trial-{len(self.trials)}", child
+
+    def _write(self) -> None:
+        if self.file is None:
+            return
+        body = {"head": self._head, "trials": [asdict(t) for t in self.trials]}
+        part = self.file.with_name(self.file.name + ".part")
+        part.write_text(json.dumps(body), "utf-8")
+        part.replace(self.file)
+
+    def _read(self, file: Path) -> None:
+        try:
+            body = json.loads(file.read_text("utf-8"))
+            same = body["head"] == json.loads(json.dumps(self._head))
+            self.trials = [_trial(t) for t in body["trials"]] if same else []
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PlanError(
+                "the search cannot be read", code="bad_search", got=f"{file}: {error}"
+            ) from None
+        if not same:
+            raise PlanError(
+                "the file holds another search", code="bad_search", got=str(file),
+                expected="the same pair, numbers and tuning sets", action="choose another file",
+            )  # fmt: skip
+
+
+def _trial(fields: dict[str, Any]) -> Trial:
+    recipe = dict(fields["recipe"])
+    recipe["branch"] = tuple(recipe["branch"])
+    recipe["guided"] = None if recipe["guided"] is None else tuple(recipe["guided"])
+    return Trial(**{**fields, "recipe": Recipe(**recipe)})
