@@ -454,3 +454,43 @@ def test_a_phrase_has_a_mention_for_each_of_its_words():
         ("woman", ("gender", "age")),
     ]
     assert found.clear == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("a gypsy woman dancing", "a Romani woman dancing"),
+        ("a gypsy", "a Romani"),
+        ("two gypsies", "two Romanies"),
+        ("GYPSY DANCER", "ROMANI DANCER"),
+        ("a gypsy moth on a leaf", "a gypsy moth on a leaf"),
+        ("a Jewess", "a Jewish woman"),
+        ("an Islamic woman", "a Muslim woman"),
+        ("an islamic temple", "an islamic temple"),
+        ("two Irishmen in a pub", "two Irish men in a pub"),
+        ("a WELSHMAN", "a WELSH MAN"),
+        ("the Flying Dutchman", "the Flying Dutchman"),
+        ("an Afro-Latina girl", "an Afro-Latino girl"),
+        ("an Afro-Latina nurse", "an Afro-Latino female nurse"),
+    ],
+)
+def test_the_kinder_or_plainer_word_is_the_normal_form(text, normal):
+    assert expand(text).normalised == normal
+
+
+@pytest.mark.parametrize("word", ["lame", "crippled", "pygmy"])
+def test_a_hurtful_word_of_a_person_is_refused_and_of_a_thing_stays(word):
+    with pytest.raises(PromptRefused):
+        expand(f"a {word} woman")
+    assert expand(f"a {word} joke").candidates.n == 1
+
+
+HURTFUL = {"gypsy", "gypsies", "jewess", "moslem", "lame", "crippled", "maimed", "demented"} | {
+    "deaf-mute", "fatso", "fatty", "pygmy", "lapp", "bushman", "philistine", "stone-deaf",
+}  # fmt: skip
+
+
+def test_no_form_of_the_table_is_a_hurtful_word():
+    for row in lexicon().rows.values():
+        for form in row.forms.values():
+            assert HURTFUL.isdisjoint(form.lower().split()), row.name

@@ -37,7 +37,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PRIVACY = ROOT / "src/obclip/privacy"
-LIMIT = 12
+LIMIT = 20
 FLOOR = 5  # mutants of every module
 #: The fast suite: deterministic, a few seconds. The slow properties are left to ``make test``.
 FILES = [

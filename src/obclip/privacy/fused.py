@@ -26,7 +26,17 @@ _PEOPLES = {
     "dutch": "Dutch", "welsh": "Welsh", "norse": "Norse", "cornish": "Cornish", "manx": "Manx",
 }  # fmt: skip
 _PEOPLE = re.compile(rf"(?<!flying )\b({'|'.join(_PEOPLES)})((?:wo)?m[ae]n)\b", re.I)
+# Words said of persons that have a kinder or plainer spelling, which is the table's.
+_PLAIN = {
+    "gypsy": "Romani", "moslem": "Muslim", "islamic": "Muslim", "judaic": "Jewish",
+    "hindoo": "Hindu",
+}  # fmt: skip
+_ALWAYS = {
+    "gypsies": "Romanies", "moslems": "Muslims", "jewess": "Jewish woman",
+    "jewesses": "Jewish women",
+}  # fmt: skip
 _SAID = {"woman": "female", "man": "male"}
+_CUES = (*_ADJECTIVES, *_PLAIN, "gypsies", "jewess")
 
 
 def apart(text: str, table: Lexicon) -> str:
@@ -38,12 +48,17 @@ def apart(text: str, table: Lexicon) -> str:
     low = text.lower()
     if "man" in low or "men" in low:
         text = _PEOPLE.sub(_people, text)
-    if not any(word in low for word in _ADJECTIVES):
+    if not any(word in low for word in _CUES):
         return text
     units = scan(text, table)
     judge = Judge(units)
     out, last = [], 0
     for i, unit in enumerate(units):
+        plain = _ALWAYS.get(unit.low) or _plain(judge, i)
+        if plain:
+            out += [text[last : unit.start], plain.upper() if unit.text.isupper() else plain]
+            last = unit.end
+            continue
         adjective, gender = _ADJECTIVES.get(unit.low, ("", ""))
         noun = _noun(judge, i) if adjective and unit.row is not None else -1
         if adjective and _afro(judge, i):
@@ -71,6 +86,12 @@ def apart(text: str, table: Lexicon) -> str:
         out += [text[last : unit.start], words.upper() if unit.text.isupper() else words]
         last = unit.end
     return "".join([*out, text[last:]])
+
+
+def _plain(judge: Judge, i: int) -> str:
+    """The table's word for a word of a person: "a gypsy woman", "a gypsy", not "a gypsy moth"."""
+    word = _PLAIN.get(judge.units[i].low, "")
+    return word if word and (_noun(judge, i) >= 0 or judge.alone(i)) else ""
 
 
 def _people(match: re.Match[str]) -> str:
