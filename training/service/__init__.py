@@ -1,0 +1,1 @@
+"""Harnesses that break and load the service: fault proxy, randomised trials, load, a fleet."""
