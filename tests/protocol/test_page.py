@@ -65,7 +65,7 @@ def test_the_caps_are_the_codes() -> None:
 
 
 def test_every_status_of_a_refusal_stands_on_the_page() -> None:
-    from obclip.server.app import _STATUS
+    from obclip.server.refusals import STATUS
 
     told = {
         code: int(row[0])
@@ -73,5 +73,5 @@ def test_every_status_of_a_refusal_stands_on_the_page() -> None:
         if row[0].isdecimal() and len(row) == 3 and len(row[0]) == 3
         for code in re.findall(r"`(\w+)`", row[1])
     }
-    assert _STATUS.items() <= told.items()
+    assert STATUS.items() <= told.items()
     assert {c for c, status in told.items() if status == 500} == {"engine_failed", "internal"}

@@ -149,7 +149,7 @@ def test_every_bad_field_is_named_and_nothing_is_repeated(
         ("GET", "/v1/generations/0/latents"),
         ("DELETE", "/v1/generations/0"),
         ("GET", f"/{MARKER}"),
-        ("PUT", "/v1/generations"),
+        ("GET", "/v2/models"),
         ("GET", "/docs"),
     ],
 )
@@ -158,6 +158,12 @@ def test_what_is_not_there_is_refused_in_the_same_form(cloud: str, method: str, 
     told = decode(answer.content, ErrorBody, limits.MAX_ERROR_BYTES)
     assert (answer.status_code, told.code) == (404, "not_found")
     assert MARKER.encode() not in answer.content
+
+
+def test_a_method_that_is_not_there_is_told_what_is(cloud: str) -> None:
+    answer = HTTP.put(f"{cloud}/v1/generations")
+    assert (answer.status_code, answer.json()["code"]) == (405, "bad_method")
+    assert answer.headers["allow"] == answer.json()["expected"] == "POST"
 
 
 @pytest.mark.parametrize("error", [RuntimeError(MARKER), ServerError("no", code="engine_failed")])

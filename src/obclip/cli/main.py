@@ -20,8 +20,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("history", "Show what each cloud has been told so far."),
     "cache": ("cache", "Show or delete answers that a crash left on this device."),
     "serve": ("serve", "Run the cloud."),
+    "keys": ("keys", "Add, list and revoke the keys of a server."),
     "plan": ("plan", "Show a plan as a picture, with its cost."),
     "models": ("models", "List, check and show model pairs."),
+    "attack": ("attack", "Play every privacy game; fails when a promise is broken."),
+    "bench": ("bench", "Compare every method: quality, cost, time, bytes."),
     "demo": ("demo", "One private generation, and the proof that the cloud could not tell."),
 }
 

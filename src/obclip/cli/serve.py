@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("serve")
 @click.option("--pair", default="mini", show_default=True, metavar="NAME")
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True,
+              help="Any other than this machine's loopback wants keys.")  # fmt: skip
 @click.option("--port", default=8421, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--dtype", default="float32", show_default=True,
               type=click.Choice(["float32", "bfloat16", "float16"]))  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="Torch device.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
-@click.option("--queue", default=16, show_default=True, type=click.IntRange(1))
+@click.option("--engine", default="embedded", show_default=True,
+              type=click.Choice(["embedded", "ray"]), help="Where it computes.")  # fmt: skip
+@click.option("--replicas", default=(1, 1), show_default=True, type=(click.IntRange(1),) * 2,
+              metavar="FEWEST MOST", help="Engines of a fleet (--engine ray).")  # fmt: skip
+@click.option("--batch", default=32, show_default=True, type=click.IntRange(1),
+              help="Rows of one model call at most, of all users together.")  # fmt: skip
+@click.option("--memory", default=0.0, show_default=True, type=click.FloatRange(0), metavar="GIB",
+              help="For calls, runs and answers; 0: most of what is free.")  # fmt: skip
+@click.option("--queue", default=16, show_default=True, type=click.IntRange(1),
+              help="Open jobs at most; more are told to come back.")  # fmt: skip
+@click.option("--tenant-queue", default=0, show_default=True, type=click.IntRange(0),
+              help="The same for one key; 0: no limit of its own.")  # fmt: skip
+@click.option("--keep", "keep_seconds", default=300.0, show_default=True, metavar="SECONDS",
+              type=click.FloatRange(1), help="How long an answer waits.")  # fmt: skip
+@click.option("--deadline", "deadline_seconds", default=600.0, show_default=True,
+              metavar="SECONDS", type=click.FloatRange(1),
+              help="A job that takes longer is stopped.")  # fmt: skip
+@click.option("--drain", "drain_seconds", default=30.0, show_default=True, metavar="SECONDS",
+              type=click.FloatRange(0), help="After SIGTERM, for what was accepted.")  # fmt: skip
+@click.option("--database", type=_FILE, metavar="FILE",
+              help="Keys and usage (obclip keys); with it every request needs a key.")  # fmt: skip
+@click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate chain, PEM.")
+@click.option("--tls-key", type=_FILE, metavar="FILE", help="Its private key, PEM.")
+@click.option("--moderation", default="", metavar="HOOK",
+              help="package.module:function, or an entry point of obclip.moderation; "
+              "one verdict for a whole set.")  # fmt: skip
+@click.option("--log", default="info", show_default=True,
+              type=click.Choice(["info", "warning", "off"]),
+              help="JSON lines on standard error; never content.")  # fmt: skip
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
-def command(
-    pair: str, host: str, port: int, dtype: str, device: str, threads: int, queue: int,
-    until_stdin_closes: bool,
-) -> None:  # fmt: skip
+def command(until_stdin_closes: bool, memory: float, **options: Any) -> None:
     """Run the cloud half of a pair; prints ``ready http://HOST:PORT`` when it serves."""
     try:
         from obclip.server.run import serve
@@ -28,8 +59,5 @@ def command(
         ) from None
     from obclip.server.settings import Settings
 
-    serve(
-        Settings(pair=pair, host=host, port=port, dtype=dtype, device=device, threads=threads,
-                 queue=queue),
-        until_stdin_closes=until_stdin_closes,
-    )  # fmt: skip
+    settings = Settings(memory=round(memory * (1 << 30)), **options)
+    serve(settings, until_stdin_closes=until_stdin_closes)

@@ -1,0 +1,142 @@
+"""The engine of this machine, in this process, behind the loop that shares model calls.
+
+Protects: a request is dropped as soon as its run has ended, however it ended.
+Does not protect: the process's own memory from its operator.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from obclip.cloud.cost import counter, plan_cost
+from obclip.cloud.engine import Engine, Job
+from obclip.cloud.loop import Cancelled, Loop
+from obclip.cloud.plan import Kind, Plan
+from obclip.cloud.planner import NAMED, make_plan
+from obclip.errors import PlanError, RequestError
+from obclip.protocol import limits
+from obclip.protocol.codec import encode_latents
+from obclip.protocol.messages import GenerateRequest, ModelInfo
+from obclip.protocol.schedule import NoiseSchedule
+from obclip.server.backend import Admission, OnEnd, OnStep, Stopped
+from obclip.server.backend import model_info as model_info
+from obclip.server.budget import SHARE, Footprint, free_device, free_host
+from obclip.server.settings import Settings
+
+
+class Embedded:
+    """A backend of one engine. Its thread starts with it and ends with ``close``."""
+
+    def __init__(
+        self, engine: Engine, info: ModelInfo, settings: Settings,
+        on_call: Callable[[int, int, float], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._info, self._threads = info, settings.threads
+        self.footprint = Footprint(engine)
+        free = free_device(engine.parts.unet.device)
+        self.memory = settings.memory or round(SHARE * free)
+        self._loop = Loop(
+            engine.parts, rows=settings.batch, memory=self.memory,
+            bytes_a_cell=self.footprint.a_cell, on_call=on_call,
+        )  # fmt: skip
+        self.engine = self._loop.engine
+        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    @property
+    def ready(self) -> bool:
+        return self._thread.is_alive()
+
+    def admit(self, request: GenerateRequest) -> Admission:
+        if request.model != self._info.name:
+            raise RequestError(
+                "this server does not serve that model", code="unknown_model",
+                expected=self._info.name,
+            )  # fmt: skip
+        if request.scheduler not in limits.SCHEDULERS:
+            raise RequestError(
+                "unknown scheduler", code="bad_scheduler", expected=" or ".join(limits.SCHEDULERS)
+            )
+        if request.plan not in NAMED:
+            raise PlanError("unknown plan", code="unknown_plan", expected=" or ".join(NAMED))
+        self.engine.check(_job(request))
+        plan = self._plan(request)
+        self.engine.check_plan(plan)
+        held = self.footprint.held(request, plan)
+        least = held + self.footprint.row(request)
+        if least > self.memory:
+            raise RequestError(
+                "more than this server's memory", code="no_memory", got=f"{least} bytes",
+                expected=f"at most {self.memory}: fewer candidates or pictures, or smaller ones",
+            )  # fmt: skip
+        return Admission(self._ratio(request, plan), held)
+
+    def submit(
+        self, key: str, tenant: str, request: GenerateRequest, held: int, on_step: OnStep,
+        on_end: OnEnd,
+    ) -> None:  # fmt: skip
+        def run(engine: Engine) -> bytes:
+            on_step(0, request.split)
+            latents = engine.run(_job(request), self._plan(request), on_step)
+            return encode_latents(latents.half().numpy())
+
+        def end(answer: Any, error: BaseException | None) -> None:
+            on_end(answer, Stopped() if isinstance(error, Cancelled) else error)
+
+        self._loop.submit(key, tenant, run, end, held=held)
+
+    def cancel(self, key: str) -> None:
+        self._loop.cancel(key)
+
+    def free_bytes(self) -> int:
+        return free_host()
+
+    def close(self) -> None:
+        self._loop.close()
+        self._thread.join(timeout=30)
+
+    def _serve(self) -> None:
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        self._loop.serve()
+
+    def _plan(self, request: GenerateRequest) -> Plan:
+        return _plan(
+            request.plan, request.n, request.steps, request.split, request.sizes or None,
+            self.engine.parts.schedule,
+        )  # fmt: skip
+
+    def _ratio(self, request: GenerateRequest, plan: Plan) -> float:
+        """The plan's cost over that of one ordinary generation."""
+        guidance = request.guidance > 1
+        if all(step.kind == Kind() for step in plan.program):  # whole passes: their price drops out
+            return round(plan_cost(plan, 1, guidance=guidance).ratio, 4)
+        parts = self.engine.parts
+        size = request.height // parts.latent_factor, request.width // parts.latent_factor
+        count = counter(dict(parts.unet.config), *size, int(parts.tokenizers[0].model_max_length))
+        return round(plan_cost(plan, count, guidance=guidance).ratio, 4)
+
+
+@lru_cache(maxsize=128)  # a function of public numbers alone
+def _plan(
+    name: str, n: int, steps: int, split: int, sizes: tuple[int, ...] | None,
+    schedule: NoiseSchedule,
+) -> Plan:  # fmt: skip
+    return make_plan(name, n, steps, split, sizes, schedule)
+
+
+def _job(request: GenerateRequest) -> Job:
+    return Job(
+        prompts=request.prompts, negatives=request.negatives, scheduler=request.scheduler,
+        guidance=request.guidance, height=request.height, width=request.width,
+        images=request.images, seed=request.seed,
+    )  # fmt: skip

@@ -1,0 +1,100 @@
+"""The OpenAPI document, with what FastAPI cannot see: messages are msgspec's, not pydantic's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from obclip.protocol.limits import VERSION
+from obclip.protocol.messages import Accepted, ErrorBody, GenerateRequest, Progress, ServerInfo
+
+_REFUSALS: dict[str, str] = {
+    "400": "Not a request of the wire contract, or a value out of range.",
+    "401": "No valid key.",
+    "403": "The operator's verdict on the whole set.",
+    "404": "No such endpoint, or no such generation (any more).",
+    "405": "Not a method of this endpoint.",
+    "408": "The request did not arrive in time.",
+    "409": "Not finished.",
+    "413": "Over the request cap.",
+    "429": "The key's quota or number of open jobs; see Retry-After.",
+    "500": "The cloud's own fault; `got` is the kind of error alone.",
+    "503": "Busy, stopping, or unable to keep its records; see Retry-After.",
+    "504": "The job's deadline has passed.",
+}
+_OPEN = ("/health", "/ready", "/v1/health")
+_ID = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the request"}
+
+
+def _json(name: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+
+
+def _refusals(*codes: str) -> dict[str, Any]:
+    return {c: {"description": _REFUSALS[c], "content": _json("ErrorBody")} for c in codes}
+
+
+#: (path, method) -> (status and what it is, content or None, refusals)
+_ANSWERS: dict[tuple[str, str], tuple[str, str, dict[str, Any] | None, tuple[str, ...]]] = {
+    ("/v1/models", "get"): ("200", "The served models.", _json("ServerInfo"), ()),
+    ("/v1/generations", "post"): (
+        "202", "Accepted, or known already.", _json("Accepted"),
+        ("400", "403", "408", "413", "429", "503"),
+    ),
+    ("/v1/generations/{job_id}/progress", "get"): (
+        "200", "A `Progress` a line, until the job is over.",
+        {"application/x-ndjson": {"schema": {"type": "string"}}}, ("404",),
+    ),
+    ("/v1/generations/{job_id}/latents", "get"): (
+        "200", "One safetensors document with one fp16 tensor, `latents`.",
+        {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        ("400", "404", "409", "500", "504"),
+    ),
+    ("/v1/generations/{job_id}", "delete"): ("204", "Stopped, or dropped.", None, ("404",)),
+    ("/metrics", "get"): (
+        "200", "For Prometheus.", {"text/plain": {"schema": {"type": "string"}}}, (),
+    ),
+    ("/ready", "get"): ("200", "Takes jobs.", {"application/json": {"schema": {}}}, ("503",)),
+}  # fmt: skip
+
+
+def document(app: FastAPI, *, keys: bool) -> dict[str, Any]:
+    """The document of ``app``; ``keys`` says whether it wants them."""
+    out = get_openapi(
+        title=app.title, version=app.version, routes=app.routes,
+        summary="The cloud half of ObCLIP: runs the first steps for a closed set of prompts.",
+        description=f"Wire contract version {VERSION}; every refusal is an `ErrorBody`.",
+    )  # fmt: skip
+    kinds = [GenerateRequest, ServerInfo, Accepted, Progress, ErrorBody]
+    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    out["components"] = {
+        "schemas": schemas,
+        "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+    }
+    for path, methods in out["paths"].items():
+        for method, operation in methods.items():
+            _describe(operation, path, method)
+            if keys and path not in _OPEN:
+                operation["security"] = [{"key": []}]
+                operation["responses"] |= _refusals("401", "503")
+    return out
+
+
+def _describe(operation: dict[str, Any], path: str, method: str) -> None:
+    operation["responses"].pop("422", None)  # there is no such answer
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _ID
+    known = _ANSWERS.get((path, method))
+    if known is not None:
+        status, words, content, refusals = known
+        answer = {"description": words} | ({} if content is None else {"content": content})
+        operation["responses"] = {status: answer, **_refusals(*refusals)}
+    if method == "post":
+        operation["requestBody"] = {
+            "required": True,
+            "description": "Canonical JSON: keys sorted, no spaces (docs/protocol.md).",
+            "content": _json("GenerateRequest"),
+        }
