@@ -67,9 +67,9 @@ def entries(name: str = "benchmark") -> list[Entry]:
     return [Entry(**json.loads(line)) for line in file.read_text("utf-8").splitlines()]
 
 
-def case(entry: Entry) -> Case:
-    """Expands an entry, and works out what each candidate asks for."""
-    expansion = expand(entry.prompt, PrivacySettings(protect=PROTECT))
+def case(entry: Entry, settings: PrivacySettings | None = None) -> Case:
+    """Expands an entry (all of ``PROTECT`` unless told); works out what each member asks for."""
+    expansion = expand(entry.prompt, settings or PrivacySettings(protect=PROTECT))
     candidates = expansion.candidates
     asked = tuple(_asked(entry, values(candidates, i)) for i in range(candidates.n))
     return Case(entry, candidates, expansion.choice.reveal(), asked)

@@ -1,0 +1,1 @@
+"""``obclip bench``: every method on the same prompts, drawn, timed, counted and judged."""
