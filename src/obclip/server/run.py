@@ -17,13 +17,10 @@ import time
 from dataclasses import replace
 from types import FrameType
 
-import torch
 import uvicorn
 from fastapi import FastAPI
 
 from obclip import __version__
-from obclip.cloud.engine import Engine
-from obclip.diffusion.loading import load
 from obclip.diffusion.pairs import find
 from obclip.errors import ServerError
 from obclip.server import logs, moderation
@@ -48,11 +45,13 @@ def serve(settings: Settings, *, until_stdin_closes: bool = False) -> None:
     logs.set_up(settings.log)
     _check(settings)
     listener = _listen(settings.host, settings.port)
-    settings = replace(settings, threads=settings.threads or torch.get_num_threads())
-    # OpenMP threads stop spinning between parallel regions once there are more of them than cores:
-    # a pool of this thread's own would make the engine's a third slower (docs/log.md)
-    torch.set_num_threads(1)
-    app = _app(settings)
+    run(_app(settings), settings, listener, until_stdin_closes=until_stdin_closes)
+
+
+def run(
+    app: FastAPI, settings: Settings, listener: socket.socket, *, until_stdin_closes: bool = False
+) -> None:
+    """Serves a made application on a listening socket until stopped."""
     server = Server(_config(app, settings), app.state.jobs, settings.drain_seconds)
     if until_stdin_closes:
         threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
@@ -96,6 +95,15 @@ def _app(settings: Settings) -> FastAPI:
                 expected=f"pip install 'obclip[{settings.engine}]'",
             ) from None  # fmt: skip
         return app_over(fleet.start(settings), settings)
+    import torch  # not needed by the HTTP side of a fleet
+
+    from obclip.cloud.engine import Engine
+    from obclip.diffusion.loading import load
+
+    settings = replace(settings, threads=settings.threads or torch.get_num_threads())
+    # OpenMP threads stop spinning between parallel regions once there are more of them than cores:
+    # a pool of this thread's own would make the engine's a third slower (docs/log.md)
+    torch.set_num_threads(1)
     pair = find(settings.pair)
     dtype = getattr(torch, settings.dtype)
     engine = Engine(load(pair.cloud, dtype=dtype, device=settings.device, vae=False))
