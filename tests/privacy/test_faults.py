@@ -494,3 +494,52 @@ def test_no_form_of_the_table_is_a_hurtful_word():
     for row in lexicon().rows.values():
         for form in row.forms.values():
             assert HURTFUL.isdisjoint(form.lower().split()), row.name
+
+
+@pytest.mark.parametrize(
+    ("text", "member"),
+    [
+        ("a big Chinese girl", "a big young Chinese woman"),
+        ("a female Chinese child", "a male young Chinese person"),
+        ("a Chinese teenage girl", "a Chinese twentyish woman"),
+        ("the young Chinese women's shoes", "the elderly Chinese men's shoes"),
+        ("Chinese girls' shoes", "Young Chinese women's shoes"),
+        ('a "Chinese girl" in red', 'an "elderly Chinese man" in red'),
+        ("an old, blind man", "a small, deaf girl"),
+        ("Portrait of a Young Black Girl", "Portrait of an Aged Middle Eastern Man"),
+        ("a Chinese girl aged 9", "a Chinese woman aged 25"),
+        ("a blind girl and a man", "an elderly deaf woman and a man"),
+    ],
+)
+def test_the_age_word_in_phrases_of_other_shapes(text, member):
+    assert member in expand(text, PrivacySettings(cap=128)).candidates.prompts
+
+
+@pytest.mark.parametrize(
+    ("text", "negative", "way"),
+    [
+        (
+            "a Chinese man and a Black woman",
+            None,
+            'group nationality = "three" in the profile (48 members),'
+            " or set cap = 144 in the profile",
+        ),
+        (
+            "a Korean boy and a Korean girl eating ramen",
+            None,
+            'group nationality = "three", age = "halves" in the profile (64 members),'
+            " or set cap = 2304 in the profile",
+        ),
+        (
+            "a woman, portrait",
+            "old, mature, 1boy",
+            'group age = "halves" in the profile (32 members), or set cap = 256 in the profile',
+        ),
+        ("a boy and a girl, he gives her a flower", "old", "set cap = 1024 in the profile"),
+    ],
+)
+def test_the_way_out_of_a_set_that_is_too_large(text, negative, way):
+    with pytest.raises(PromptRefused) as refused:
+        expand(text, negative=negative)
+    assert refused.value.code == "set_too_large"
+    assert refused.value.hint[1] == way
