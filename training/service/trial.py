@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from training.service.cloud import ROOT, CloudProcess
+from training.service.cloud import ROOT
 from training.service.proxy import Fault
 from training.service.verdict import Bench, Outcome, check_answer, check_bytes, check_files
 
@@ -166,7 +166,7 @@ def _strike(kind: str, stage: str, delay: float, run: Run, passed: list[str], be
     if kind == "client killed":
         run.kill()
     elif kind == "replica killed":
-        for replica in replicas(bench.cloud)[:1]:
+        for replica in replicas()[:1]:
             with contextlib.suppress(psutil.Error):
                 replica.kill()
     else:
@@ -174,8 +174,8 @@ def _strike(kind: str, stage: str, delay: float, run: Run, passed: list[str], be
         bench.cloud.start()
 
 
-def replicas(cloud: CloudProcess) -> list[psutil.Process]:
-    """The cloud's Ray replicas, as the system sees them."""
+def replicas() -> list[psutil.Process]:
+    """Ray replicas of this machine, as the system sees them."""
     found = []
     for each in psutil.process_iter(["cmdline"]):
         words = " ".join(each.info["cmdline"] or ())
