@@ -62,13 +62,13 @@ REQUEST = b"POST /v1/generations HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc"
 def ask(proxy: Proxy) -> bytes:
     """What comes back, to the end or the break."""
     got = b""
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as asking:
-        asking.sendall(REQUEST)
-        try:
+    try:
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as asking:
+            asking.sendall(REQUEST)
             while len(got) < len(ANSWER) and (data := asking.recv(65536)):
                 got += data
-        except ConnectionResetError:
-            return got + b"RESET"
+    except ConnectionResetError:
+        return got + b"RESET"
     return got
 
 
