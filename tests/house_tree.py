@@ -28,14 +28,15 @@ def tree() -> str:
     """The block between the marks, marks included."""
     package = ROOT / "src" / "obclip"
     rows = ["src/obclip/"]
-    folders = [package, *sorted(p for p in package.iterdir() if p.is_dir())]
+    folders = [package, *sorted(p for p in package.rglob("*") if p.is_dir())]
     for folder in folders:
         files = sorted(folder.glob("*.py"))
         if not files:
             continue
         inner = "  " if folder == package else "    "
         if folder != package:
-            rows.append(f"  {folder.name + '/':{WIDTH - 2}}{line(folder / '__init__.py')}")
+            name = f"{folder.relative_to(package).as_posix()}/"
+            rows.append(f"  {name:{WIDTH - 2}}{line(folder / '__init__.py')}")
         for file in files:
             if file.name in ("__init__.py", "__main__.py"):
                 continue

@@ -267,6 +267,13 @@ def test_a_stand_in_runs_in_the_same_loop(monkeypatch: pytest.MonkeyPatch) -> No
     job = Job(["a woman", "a man"], (), "ddim", 5.0, 64, 64, 1, 3)
     out = Engine(parts).run(job, make_plan("exact", 2, 4, 2))
     assert out.shape == (1, 2, 4, 8, 8)
+    from obclip.diffusion.pairs import Pair
+    from obclip.evaluation.bench.fullsize import measure
+
+    here = Source("somebody/small")
+    timed = measure(Pair("small", here, here, side=64))
+    assert timed.cloud_step > 0 and timed.end_to_end is not None
+    assert timed.extrapolated_cloud_only_25_steps == 25 * timed.cloud_step
     done = Device(parts).finish_latents(out[0], ["a", "b"], [], Sampling("ddim", 4, 5.0, 64, 64), 2)
     assert np.isfinite(done.numpy()).all()
     assert not torch.equal(out[0, 0], out[0, 1])

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @click.option(
     "--table",
     "kind",
-    type=click.Choice(["paper", "costs"]),
+    type=click.Choice(["paper", "costs", "seconds"]),
     default="paper",
     show_default=True,
-    help="The paper's Table 2, or the cost columns of all pairs.",
+    help="The paper's Table 2; cost columns of the real pairs; their seconds here.",
 )
 @click.option("--methods", metavar="A,B", help="Rows to draw.  [default: all]")
 @click.option("--n", "ns", default="2,6", show_default=True, metavar="N,N", help="Set sizes.")
@@ -63,6 +63,10 @@ def command(
     if kind == "costs":
         known = [PAIRS[p] for p in PAIRS if p != "mini"] if pair == "mini" else [find(pair)]
         _costs(known, rows, sizes, splits, as_json=as_json)
+        return
+    if kind == "seconds":
+        _seconds([PAIRS[p] for p in PAIRS if p != "mini"] if pair == "mini" else [find(pair)],
+                 quick=quick, as_json=as_json)  # fmt: skip
         return
     if max(splits) > 25:
         raise RequestError("split out of range", code="bad_split", got=ks, expected="0 to 25")
@@ -217,3 +221,31 @@ def _costs(
     for line in found:
         out.add_row(*("-" if line[c] is None else str(line[c]) for c in columns))
     Console(width=170).print(out)
+
+
+def _seconds(pairs: list[Pair], *, quick: bool, as_json: bool) -> None:
+    """Random weights at full size; SDXL kinds in bfloat16 and one step of each model alone."""
+    from dataclasses import asdict
+
+    import torch
+
+    from obclip.evaluation.bench.fullsize import measure
+
+    for pair in pairs:
+        large = pair.side > 512
+        found = measure(
+            pair, dtype=torch.bfloat16 if large else torch.float32, whole=not (large or quick),
+            on_stage=lambda text, name=pair.name: click.echo(f"{name}: {text}", err=True),  # type: ignore[misc]
+        )  # fmt: skip
+        if as_json:
+            click.echo(json.dumps(asdict(found)))
+            continue
+        click.secho(f"{found.pair}, {found.side} px, {found.number}, random weights", bold=True)
+        click.echo(f"  measured: cloud step {found.cloud_step:.2f} s, device step "
+                   f"{found.device_step:.2f} s")  # fmt: skip
+        if found.end_to_end is not None:
+            click.echo(
+                f"  measured: private generation, N = 2, 1 + 1 steps {found.end_to_end:.2f} s"
+            )
+        click.echo(f"  extrapolated: 25 steps on the cloud {found.extrapolated_cloud_only_25_steps:.0f}"
+                   f" s, on the device {found.extrapolated_device_only_25_steps:.0f} s")  # fmt: skip

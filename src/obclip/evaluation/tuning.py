@@ -11,21 +11,27 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from obclip.cloud.cost import Count, plan_cost
-from obclip.cloud.planner import NAMED, SINGLE
+from obclip.cloud.planner import NAMED, SINGLE, build
 from obclip.cloud.recipe import Recipe
 from obclip.errors import PlanError
 from obclip.evaluation.benchmark import Case, case, entries
 from obclip.evaluation.metrics import paired_distance
 from obclip.evaluation.sharing import Seen, Studio
 
-#: Branch points tried, in log-SNR; on Stable Diffusion's schedule steps 2 to 10 of 25.
-GRID = (-4.2, -3.75, -3.4, -3.1, -2.75, -2.45, -2.15, -1.85, -1.6)
+#: Branch points tried, in log-SNR: between the steps of Stable Diffusion's schedule (0 to 9 of 25),
+#: and those of a schedule that begins in pure noise.
+GRID = (
+    -99.0, -7.0, -5.8, -4.9, -4.5, -4.2, -3.75, -3.4, -3.1, -2.75, -2.45, -2.15, -1.85,
+)  # fmt: skip
+#: Value counts of the sets that a cost limit is stated for.
+REFERENCE = ((2,), (2, 3), (2, 3, 5))
 #: Distance to ``exact`` that ends a trial before all sets are drawn.
 HOPELESS = 3.0
 
@@ -90,7 +96,7 @@ def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
 def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
     field = str(rng.choice([
         "branch", "branch", "branch", "tree", "alone", "additive", "shared", "guidance_every",
-        "refresh", "depth",
+        "refresh", "depth", "catch_up",
     ]))  # fmt: skip
     if field == "branch":
         points = int(rng.integers(1, 4))
@@ -99,6 +105,8 @@ def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
     if field in ("tree", "shared"):
         flag: dict[str, Any] = {field: not getattr(parent, field)}
         return replace(parent, **flag)
+    if field == "catch_up":
+        return replace(parent, catch_up=float(rng.choice([0.0, 0.5, 0.75, 1.0])))
     if field == "additive":
         least, crossed = ((0, 0), (4, 0), (4, 1), (12, 1))[int(rng.integers(4))]
         return replace(parent, additive=least, crossed=crossed)
@@ -114,9 +122,15 @@ class Tuner:
 
     def __init__(
         self, studio: Studio, cases: list[Case], count: Count, *, floor: float,
-        file: Path | None = None, seed: int = 0,
+        most: tuple[Count, tuple[float, ...]] | None = None, file: Path | None = None,
+        seed: int = 0,
     ) -> None:  # fmt: skip
-        """``count``: FLOPs of the cloud model's passes. ``floor``: points that may be lost.
+        """A search over ``cases``.
+
+        Args:
+            count: FLOPs of the cloud model's passes. floor: points that may be lost.
+            most: recipes that cost more than these ratios for the ``REFERENCE`` sets, by the count
+                of a model that may be another one, are not tried.
 
         Raises:
             PlanError: the file holds another search.
@@ -124,6 +138,7 @@ class Tuner:
         self.studio, self.cases, self.count, self.floor, self.file = (
             studio, cases, count, floor, file,
         )  # fmt: skip
+        self.most = most
         self.trials: list[Trial] = []
         self._exact: list[Seen] = []
         self._seed = seed
@@ -149,12 +164,24 @@ class Tuner:
             if time.monotonic() >= end:
                 return
             try:
+                if not self._affordable(recipe):
+                    continue
                 trial = self.trial(name, recipe)
             except PlanError:  # not for this model: deeper than it is, say
                 continue
             self.trials.append(trial)
             self._write()
             on_trial(trial)
+
+    def _affordable(self, recipe: Recipe) -> bool:
+        if self.most is None:
+            return True
+        count, limits = self.most
+        for sizes, limit in zip(REFERENCE, limits, strict=True):
+            plan = build(recipe, prod(sizes), self.studio.sampling.steps, self.studio.split, sizes)
+            if plan_cost(plan, count).ratio > limit:
+                return False
+        return True
 
     def trial(self, name: str, recipe: Recipe) -> Trial:
         """Draws the tuning sets with one recipe."""

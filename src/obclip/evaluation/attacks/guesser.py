@@ -48,7 +48,7 @@ def read(view: View, embed: Any = None) -> Features:
 
 
 class Guesser:
-    """Several learners; the one that does best on a part held out of the training decides."""
+    """Several learners; the one that does best in cross-validation of the training decides."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -57,17 +57,28 @@ class Guesser:
 
     def fit(self, seen: Sequence[Features], labels: Sequence[int]) -> Guesser:
         """Learns. ``labels`` are choices, or whether a guess of the server's was right."""
-        cut = max(1, 3 * len(seen) // 4)
         scores: dict[str, float] = {}
         for name in _LEARNERS:
             if name == "embeddings" and not seen[0].vectors:
                 continue
-            model = _LEARNERS[name](self.seed).fit(seen[:cut], labels[:cut])
-            right = [a == b for a, b in zip(model.predict(seen[cut:]), labels[cut:], strict=True)]
-            scores[name] = float(np.mean(right)) if right else 0.0
+            scores[name] = float(np.mean(self._held_out(name, seen, labels)))
         self.name = max(scores, key=scores.__getitem__)
         self.best = _LEARNERS[self.name](self.seed).fit(seen, labels)
         return self
+
+    def _held_out(
+        self, name: str, seen: Sequence[Features], labels: Sequence[int], folds: int = 3
+    ) -> list[bool]:
+        """Whether each label is guessed by a learner that did not see it."""
+        right: list[bool] = []
+        for fold in range(folds):
+            train = [i for i in range(len(seen)) if i % folds != fold]
+            test = [i for i in range(len(seen)) if i % folds == fold]
+            model = _LEARNERS[name](self.seed).fit([seen[i] for i in train],
+                                                   [labels[i] for i in train])  # fmt: skip
+            told = model.predict([seen[i] for i in test])
+            right += [t == labels[i] for t, i in zip(told, test, strict=True)]
+        return right or [False]
 
     def predict(self, seen: Sequence[Features]) -> list[int]:
         return [int(x) for x in self.best.predict(seen)]
