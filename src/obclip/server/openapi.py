@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from obclip.protocol.limits import VERSION
+from obclip.protocol import limits
 from obclip.protocol.messages import Accepted, ErrorBody, GenerateRequest, Progress, ServerInfo
 
 _REFUSALS: dict[str, str] = {
@@ -27,6 +27,25 @@ _REFUSALS: dict[str, str] = {
 }
 _OPEN = ("/health", "/ready", "/v1/health")
 _ID = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the request"}
+#: What ``GenerateRequest.check`` holds to.
+_RANGES: dict[str, dict[str, Any]] = {
+    "version": {"enum": [limits.VERSION]},
+    "scheduler": {"enum": list(limits.SCHEDULERS)},
+    "steps": {"minimum": 1, "maximum": limits.MAX_STEPS},
+    "split": {"minimum": 0, "maximum": limits.MAX_STEPS, "description": "at most `steps`"},
+    "guidance": {"minimum": 0, "maximum": limits.MAX_GUIDANCE},
+    "height": {"minimum": limits.MIN_SIDE, "maximum": limits.MAX_SIDE},
+    "width": {"minimum": limits.MIN_SIDE, "maximum": limits.MAX_SIDE},
+    "images": {"minimum": 1, "maximum": limits.MAX_IMAGES},
+    "seed": {"minimum": 0, "maximum": limits.MAX_SEED},
+    "prompts": {"minItems": 1, "maxItems": limits.MAX_CANDIDATES, "uniqueItems": True},
+    "negatives": {"maxItems": limits.MAX_CANDIDATES, "description": "none, or one a prompt"},
+    "sizes": {
+        "maxItems": limits.MAX_ATTRIBUTES,
+        "items": {"type": "integer", "minimum": 2, "maximum": limits.MAX_CANDIDATES},
+        "description": "none, or a product equal to the number of prompts",
+    },
+}
 
 
 def _json(name: str) -> dict[str, Any]:
@@ -66,10 +85,13 @@ def document(app: FastAPI, *, keys: bool) -> dict[str, Any]:
     out = get_openapi(
         title=app.title, version=app.version, routes=app.routes,
         summary="The cloud half of ObCLIP: runs the first steps for a closed set of prompts.",
-        description=f"Wire contract version {VERSION}; every refusal is an `ErrorBody`.",
+        description=f"Wire contract version {limits.VERSION}; every refusal is an `ErrorBody`.",
     )  # fmt: skip
     kinds = [GenerateRequest, ServerInfo, Accepted, Progress, ErrorBody]
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    properties = schemas["GenerateRequest"]["properties"]
+    for name, known in _RANGES.items():
+        properties[name] = {**properties[name], **known}
     out["components"] = {
         "schemas": schemas,
         "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
