@@ -9,7 +9,10 @@ from obclip.cloud.cost import counter, plan_cost
 from obclip.cloud.plan import Kind
 from obclip.cloud.planner import make_plan
 from obclip.diffusion.architectures import side_of, unet_of
-from obclip.diffusion.pairs import Pair
+from obclip.diffusion.handover import start_of
+from obclip.diffusion.pairs import Pair, Steps
+from obclip.diffusion.sampling import make_scheduler
+from obclip.diffusion.unloaded import SCHEDULE
 from obclip.errors import PlanError
 from obclip.evaluation.bench.rows import Row
 
@@ -50,6 +53,9 @@ class Flops:
 def flops(pair: Pair, row: Row, n: int, k: int, steps: int, side: int | None = None) -> Flops:
     """Exact FLOPs of a row. Text encoders and decoders are not counted; nor is encryption.
 
+    A pair whose cloud steps differently (LCM) takes its own steps and split, whatever ``k`` says,
+    and no unconditional passes on the cloud; its device goes on where the timestep shift puts it.
+
     Args:
         side: of the picture in pixels; None is the pair's own.
     """
@@ -58,18 +64,32 @@ def flops(pair: Pair, row: Row, n: int, k: int, steps: int, side: int | None = N
     cells = side // factor
     count = counter(config, cells, cells, tokens)
     small = counter(unet_of(pair.device)[0], cells, cells, tokens)
-    whole = steps * count(Kind(), 2)
+    shifted = pair.cloud_steps
+    mine = steps if shifted is None else shifted.steps
+    split = k if shifted is None else shifted.split
+    guided = shifted is None
+    whole = mine * count(Kind(), 2 if guided else 1)
     if row.method == "device-only":
         return Flops(0, steps * small(Kind(), 2), whole)
     members = n if row.method in ("oblivious", "vanilla") else 1
-    upto = k if row.splits else steps
-    device = (steps - upto) * small(Kind(), 2)
+    upto = split if row.splits else mine
+    left = steps - upto
+    if shifted is not None:
+        left = steps - _start(shifted, upto, steps)
+    device = left * small(Kind(), 2)
     try:
         sizes = {2: (2,), 6: (2, 3), 30: (2, 3, 5)}.get(n) if members > 1 else None
-        cost = plan_cost(make_plan(row.plan, members, steps, upto, sizes), count)
+        cost = plan_cost(make_plan(row.plan, members, mine, upto, sizes), count, guidance=guided)
     except PlanError as error:
         return Flops(None, device, whole, str(error))
     return Flops(cost.flops, device, whole)
+
+
+def _start(shifted: Steps, upto: int, steps: int) -> int:
+    """The device's first step after ``upto`` of the cloud's own."""
+    cloud = make_scheduler(shifted.scheduler, SCHEDULE, shifted.steps).timesteps.tolist()
+    device = make_scheduler("dpm++", SCHEDULE, steps).timesteps.tolist()
+    return start_of(cloud, upto, device)
 
 
 def paper(row: str, n: int, k: int) -> str:
