@@ -74,7 +74,9 @@ def test_expand_loads_nothing_heavy(loaded: Loaded) -> None:
     assert tops(loaded(run)) & HEAVY == set()
 
 
-@pytest.mark.parametrize("module", ["obclip.cloud.plan", "obclip.cloud.planner"])
+@pytest.mark.parametrize(
+    "module", ["obclip.cloud.plan", "obclip.cloud.planner", "obclip.cloud.scheduler"]
+)
 def test_plans_are_made_without_torch(loaded: Loaded, module: str) -> None:
     modules = loaded(
         f"import {module}\nfrom obclip.cloud.planner import make_plan\n"

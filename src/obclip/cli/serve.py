@@ -27,7 +27,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
               help="Rows of one model call at most, of all users together.")  # fmt: skip
 @click.option("--memory", default=0.0, show_default=True, type=click.FloatRange(0), metavar="GIB",
               help="For calls, runs and answers; 0: most of what is free.")  # fmt: skip
-@click.option("--queue", default=16, show_default=True, type=click.IntRange(1),
+@click.option("--queue", default=64, show_default=True, type=click.IntRange(1),
               help="Open jobs at most; more are told to come back.")  # fmt: skip
 @click.option("--tenant-queue", default=0, show_default=True, type=click.IntRange(0),
               help="The same for one key; 0: no limit of its own.")  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +46,9 @@ class Embedded:
             bytes_a_cell=self.footprint.a_cell, on_call=on_call,
         )  # fmt: skip
         self.engine = self._loop.engine
+        for name in NAMED:  # what a plan puts into the model is put there before anything runs
+            with suppress(PlanError):
+                self.engine.check_plan(make_plan(name, 2, 10, 5))
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
 

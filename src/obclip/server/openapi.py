@@ -19,11 +19,11 @@ _REFUSALS: dict[str, str] = {
     "405": "Not a method of this endpoint.",
     "408": "The request did not arrive in time.",
     "409": "Not finished.",
+    "410": "The job took too long and was stopped.",
     "413": "Over the request cap.",
     "429": "The key's quota or number of open jobs; see Retry-After.",
     "500": "The cloud's own fault; `got` is the kind of error alone.",
     "503": "Busy, stopping, or unable to keep its records; see Retry-After.",
-    "504": "The job's deadline has passed.",
 }
 _OPEN = ("/health", "/ready", "/v1/health")
 _ID = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the request"}
@@ -70,7 +70,7 @@ _ANSWERS: dict[tuple[str, str], tuple[str, str, dict[str, Any] | None, tuple[str
     ("/v1/generations/{job_id}/latents", "get"): (
         "200", "One safetensors document with one fp16 tensor, `latents`.",
         {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        ("400", "404", "409", "500", "504"),
+        ("400", "404", "409", "410", "500"),
     ),
     ("/v1/generations/{job_id}", "delete"): ("204", "Stopped, or dropped.", None, ("404",)),
     ("/metrics", "get"): (

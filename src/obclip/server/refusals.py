@@ -18,6 +18,7 @@ STATUS: dict[str, int] = {
     "bad_method": 405,
     "slow": 408,
     "not_ready": 409,
+    "deadline": 410,  # not 504: trying again at once would change nothing
     "too_large": 413,
     "quota": 429,
     "too_many_jobs": 429,
@@ -25,7 +26,6 @@ STATUS: dict[str, int] = {
     "draining": 503,
     "moderation": 503,
     "storage": 503,
-    "deadline": 504,
 }
 
 

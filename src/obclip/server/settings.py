@@ -42,7 +42,7 @@ class Settings:
     dtype: str = "float32"
     device: str = "cpu"
     threads: int = 0
-    queue: int = 16
+    queue: int = 64
     tenant_queue: int = 0
     keep_seconds: float = 300.0
     linger_seconds: float = 60.0
