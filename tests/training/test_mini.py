@@ -19,6 +19,7 @@ from training.mini import (
     distill,
     export,
     latents,
+    practice,
     render,
     text,
     tokenizer,
@@ -64,7 +65,9 @@ def test_the_whole_recipe_runs_and_resumes(
     for module in (denoiser, distill):
         monkeypatch.setattr(module, "BATCH", 4)
         monkeypatch.setattr(module, "CLOUD_WIDTHS", (32, 64, 64))
-    monkeypatch.setattr(distill, "DEVICE_WIDTHS", (32, 32, 32))
+    monkeypatch.setattr(distill, "DEVICE_WIDTHS", (24, 48, 48))
+    monkeypatch.setattr(practice, "HANDED", 4)
+    monkeypatch.setattr(practice, "ROLL", 4)
     items = render.render_all(work / "packages", work)
     tokenizer.train(items, work / "tokenizer", captions=200)
     autoencoder.train(work, items, minutes=0.01)

@@ -38,7 +38,10 @@ def schedule() -> DDPMScheduler:
     )  # fmt: skip
 
 
-def unet(widths: tuple[int, ...], channels: int) -> UNet2DConditionModel:
+def unet(
+    widths: tuple[int, ...], channels: int, *, groups: int = 32,
+    time_embedding_dim: int | None = None,
+) -> UNet2DConditionModel:  # fmt: skip
     """A three-level UNet, one layer a block, cross-attention on the two lower levels."""
     return UNet2DConditionModel(
         sample_size=16, in_channels=channels, out_channels=channels, block_out_channels=widths,
@@ -47,6 +50,7 @@ def unet(widths: tuple[int, ...], channels: int) -> UNet2DConditionModel:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         addition_embed_type="text", addition_embed_type_num_heads=4,
+        norm_num_groups=groups, time_embedding_dim=time_embedding_dim,
     )  # fmt: skip
 
 

@@ -1,27 +1,30 @@
-"""Stage 7: the device UNet, distilled from the cloud UNet.
+"""Stage 7: the device UNet, cut out of the cloud UNet and distilled from it.
 
-Same noise, same text, same autoencoder: its targets are the cloud model's outputs, guided by
-nothing (guidance is applied when sampling, by both models alike). Three quarters of its practice
-are on timesteps below 650: those it is given after the split (k = 10 of 25 leaves it the ones
-below 600).
+It starts as three quarters of the cloud's channels (:mod:`training.mini.prune`) and is taught by
+the cloud model's outputs and by what its blocks make, channel by channel (output and feature
+distillation as in BK-SDM, arXiv 2305.15798), on the same noise, text and autoencoder. Every state
+is shown with its caption and without, and the difference *after guidance* counts as well, because
+that is what is drawn. Half the practice is on noised pictures, half on what the cloud really hands
+over and the device makes of it (:mod:`training.mini.practice`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from training.mini import checkpoint
 from training.mini import text as reading
 from training.mini.catalogue import Item
 from training.mini.denoiser import (
-    BATCH,
     CLOUD_WIDTHS,
     Ema,
     Examples,
@@ -31,10 +34,25 @@ from training.mini.denoiser import (
     schedule,
     unet,
 )
+from training.mini.practice import GUIDANCE, Practice
+from training.mini.prune import Cut
 
-DEVICE_WIDTHS = (64, 96, 128)
-#: 0.65 ** (1 / 1.5) = 0.75 of the timesteps are below 650.
+#: 24 of the cloud's 32 normalisation groups: 0.57 of its cost a step.
+DEVICE_WIDTHS, DEVICE_GROUPS = (72, 120, 168), 24
+BATCH = 16  # states; each is seen with its caption and without
+PEAK = 1.5e-3
+#: 0.6 ** (1 / 1.5) = 0.71 of the timesteps of noised pictures are below 600: those after k = 10.
 WARP = 1.5
+PRACTICE_FROM = 0.1  # part of the time after which its own states join
+REFILL_EVERY = 100
+FEATURES = 0.1
+
+
+def device_unet(channels: int) -> UNet2DConditionModel:
+    """A fresh device UNet; the time embedding is as wide as the cloud's."""
+    return unet(
+        DEVICE_WIDTHS, channels, groups=DEVICE_GROUPS, time_embedding_dim=4 * CLOUD_WIDTHS[0]
+    )
 
 
 def averaged_cloud(work: Path, channels: int) -> tuple[CLIPTextModel, UNet2DConditionModel]:
@@ -50,11 +68,67 @@ def averaged_cloud(work: Path, channels: int) -> tuple[CLIPTextModel, UNet2DCond
 
 def averaged_device(work: Path, channels: int) -> UNet2DConditionModel:
     """The device UNet with its averaged weights, from ``work/device.pt``."""
-    net = unet(DEVICE_WIDTHS, channels)
+    net = device_unet(channels)
     ema = Ema([net])
     ema.load_state_dict(torch.load(work / "device.pt", weights_only=True)["ema"])
     ema.swap()
     return net.eval().requires_grad_(False)
+
+
+class Features:
+    """What the blocks of a UNet returned in the last pass that was watched."""
+
+    def __init__(self, net: UNet2DConditionModel) -> None:
+        self.seen: list[Tensor] = []
+        self.watching = False
+        for block in (*net.down_blocks, net.mid_block, *net.up_blocks):
+            block.register_forward_hook(self._keep)
+
+    def _keep(self, block: nn.Module, given: Any, made: Tensor | tuple[Tensor, Any]) -> None:
+        if self.watching:
+            self.seen.append(made if isinstance(made, Tensor) else made[0])
+
+    def watch(self) -> None:
+        self.seen, self.watching = [], True
+
+    def take(self) -> list[Tensor]:
+        self.watching = False
+        return self.seen
+
+
+class Lesson:
+    """The distance of the student to its teacher on states with and without their caption."""
+
+    def __init__(
+        self, teacher: UNet2DConditionModel, student: UNet2DConditionModel, empty: Tensor
+    ) -> None:
+        self.teacher, self.student, self.empty = teacher, student, empty
+        self.kept = Cut(teacher, student).features()
+        self.of_teacher, self.of_student = Features(teacher), Features(student)
+
+    def __call__(self, x: Tensor, t: Tensor, states: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+        """(loss, mean squared distance of v after guidance, relative distance of features)."""
+        size = len(x)
+        both = torch.cat([states, self.empty.expand(size, -1, -1)])
+        x, t = torch.cat([x, x]), torch.cat([t, t])
+        self.of_teacher.watch()
+        self.of_student.watch()
+        with torch.no_grad():
+            target = self.teacher(x, t, both).sample
+        error = self.student(x, t, both).sample - target
+        cond, empty = error.chunk(2)
+        guided = (empty + GUIDANCE * (cond - empty)).square().mean((1, 2, 3))
+        plain = error.square().mean((1, 2, 3)).view(2, size).mean(0)
+        feature = torch.stack(
+            [
+                (mine - theirs[:, kept]).square().mean() / theirs[:, kept].square().mean()
+                for mine, theirs, kept in zip(
+                    self.of_student.take(), self.of_teacher.take(), self.kept, strict=True
+                )
+            ]
+        ).mean()
+        loss = ((plain + 0.5 * guided) * weight).mean() + FEATURES * feature
+        return loss, guided.detach().mean(), feature.detach()
 
 
 def train(
@@ -64,39 +138,48 @@ def train(
     torch.manual_seed(seed)
     data = Examples(items, latents, work / "tokenizer", seed)
     text, teacher = averaged_cloud(work, latents.shape[2])
-    net = unet(DEVICE_WIDTHS, latents.shape[2])
+    net = device_unet(latents.shape[2])
+    Cut(teacher, net).copy()
     ema = Ema([net])
     parameters = list(net.parameters())
     optimiser = torch.optim.AdamW(
-        parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        parameters, lr=PEAK, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
     clock = checkpoint.Clock(work / "device.pt", minutes * 60)
     clock.resume({"unet": net, "ema": ema, "optimiser": optimiser})
     data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)
     generator = torch.Generator().manual_seed(seed + clock.step)
     alphas = schedule().alphas_cumprod
-    average = 0.0
+    practice = Practice(work, data, text, teacher, dict(schedule().config), seed=seed + clock.step)
+    lesson = Lesson(teacher, net, practice.empty)
+    means: dict[str, tuple[float, float]] = {}
     while not clock.finished:
         for group in optimiser.param_groups:
-            group["lr"] = rate(clock.share, clock.step, 2e-3)
-        x, ids = data.batch(BATCH)
-        noisy, t, _, snr = noised(alphas, x, generator, warp=WARP)
-        with torch.inference_mode():
+            group["lr"] = rate(clock.share, clock.step, PEAK)
+        own = clock.share > PRACTICE_FROM and clock.step % 2 == 1
+        if own:
+            if not practice.pool or clock.step % REFILL_EVERY == 1:
+                practice.refill(net)
+            x, t, ids = practice.batch(BATCH)
+            snr = (alphas[t] / (1 - alphas[t])).flatten()
+        else:
+            clean, ids = data.batch(BATCH)
+            x, t, _, snr = noised(alphas, clean, generator, warp=WARP)
+        with torch.no_grad():
             states = text(ids).last_hidden_state
-            target = teacher(noisy, t, states).sample
-        states, target = states.clone(), target.clone()
-        v = net(noisy, t, states).sample
-        error = (v - target).square().mean((1, 2, 3))
-        loss = (error * loss_weight(snr)).mean()
+        loss, guided, feature = lesson(x, t, states, loss_weight(snr))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         ema.update(clock.step)
-        value = float(error.detach().mean())
-        average = value if average == 0 else 0.99 * average + 0.01 * value
+        kind = "own" if own else "noised"
+        now = (float(guided), float(feature))
+        before = means.get(kind, now)
+        means[kind] = (0.98 * before[0] + 0.02 * now[0], 0.98 * before[1] + 0.02 * now[1])
         clock.tick()
         if clock.step % 100 == 0:
-            clock.log(f"distance to cloud {average:.4f} lr {optimiser.param_groups[0]['lr']:.1e}")
+            told = " ".join(f"{k} {a:.4f} (features {b:.3f})" for k, (a, b) in means.items())
+            clock.log(f"guided distance: {told} lr {optimiser.param_groups[0]['lr']:.1e}")
         clock.maybe_save()
     clock.save()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from training.mini import autoencoder, distill
 from training.mini.catalogue import Item
-from training.mini.denoiser import Examples, schedule, unet
+from training.mini.denoiser import Examples, schedule
 
 #: Where the package keeps the pair.
 TARGET = Path(__file__).resolve().parents[2] / "src" / "obclip" / "models" / "mini"
@@ -61,7 +61,7 @@ def export(
     device = (
         distill.averaged_device(work, channels)
         if (work / "device.pt").exists()
-        else unet(distill.DEVICE_WIDTHS, channels)
+        else distill.device_unet(channels)
     )
     coder = autoencoder.load(work)
     coder.register_to_config(scaling_factor=data.scale)

@@ -1,0 +1,113 @@
+"""The states a device model really meets: what the cloud hands over, and its own next steps.
+
+Distilled on noised pictures alone, a device model is never shown its own mistakes, nor the cloud's
+latents at the split, which are cleaner and more typical than any noised picture. Here it finishes
+real hand-overs, and the states on the way become practice, answered by the cloud model (dataset
+aggregation: Ross et al. 2011, arXiv 1011.0686).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel
+
+from obclip.diffusion.denoiser import Conditioning
+from obclip.diffusion.sampling import make_scheduler, run
+from training.mini import text as reading
+from training.mini.denoiser import Examples
+
+STEPS, GUIDANCE, SOLVER = 25, 2.5, "dpm++"
+#: Hand-overs kept at each of these splits; the device practises on all of them.
+SPLITS = (5, 10)
+HANDED = 1280
+ROLL = 64  # pictures finished at a time
+
+
+class Net:
+    """A UNet and nothing else behind the denoiser contract (no prompts to encode)."""
+
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        self.unet = unet
+
+    def encode(self, prompts: Any, height: int, width: int) -> Conditioning:
+        raise NotImplementedError("practice works on encoded captions")
+
+    @torch.no_grad()
+    def predict(self, latents: Tensor, timestep: Tensor | float, cond: Conditioning) -> Tensor:
+        out: Tensor = self.unet(latents, timestep, encoder_hidden_states=cond.states).sample
+        return out
+
+
+class Practice:
+    """A store of hand-overs, and a pool of states reached from them.
+
+    Every state is (latents, timestep, token ids). ``work/handed.pt`` keeps the hand-overs.
+    """
+
+    def __init__(
+        self, work: Path, data: Examples, text: CLIPTextModel, teacher: UNet2DConditionModel,
+        config: dict[str, Any], *, seed: int,
+    ) -> None:  # fmt: skip
+        self.text, self.config = text, config
+        self.empty = text(reading.tokens(data.tokenizer, [""])).last_hidden_state.detach()
+        self.generator = torch.Generator().manual_seed(seed)
+        file = work / "handed.pt"
+        if not file.exists():
+            torch.save(self._hand_over(data, teacher, HANDED), file)
+        self.handed: dict[str, Tensor] = torch.load(file, weights_only=True)
+        self.pool: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def _states(self, ids: Tensor) -> tuple[Conditioning, Conditioning]:
+        with torch.no_grad():
+            cond = self.text(ids).last_hidden_state
+        return Conditioning(cond), Conditioning(self.empty.expand(len(ids), -1, -1))
+
+    def _hand_over(
+        self, data: Examples, teacher: UNet2DConditionModel, count: int
+    ) -> dict[str, Tensor]:
+        """The cloud's latents at every split for ``count`` captions of the training set."""
+        found: dict[int, list[Tensor]] = {split: [] for split in SPLITS}
+        tokens = []
+        for _ in range(0, count, ROLL):
+            x, ids = data.batch(ROLL)
+            start = torch.randn(x.shape, generator=self.generator)
+            cond, empty = self._states(ids)
+
+            def keep(step: int, latents: Tensor) -> None:
+                if step + 1 in found:
+                    found[step + 1].append(latents.clone())
+
+            run(
+                Net(teacher), make_scheduler(SOLVER, self.config, STEPS), start, cond, empty,
+                guidance=GUIDANCE, start=0, stop=max(SPLITS), on_step=keep,
+            )  # fmt: skip
+            tokens.append(ids)
+        return {"ids": torch.cat(tokens), **{str(k): torch.cat(v) for k, v in found.items()}}
+
+    def refill(self, student: UNet2DConditionModel, rolls: int = 4) -> None:
+        """Adds what one finish of ROLL hand-overs passes through; keeps the last ``rolls``."""
+        split = SPLITS[int(torch.rand(1, generator=self.generator) < 0.75)]
+        rows = torch.randint(len(self.handed["ids"]), (ROLL,), generator=self.generator)
+        ids, start = self.handed["ids"][rows], self.handed[str(split)][rows]
+        cond, empty = self._states(ids)
+        solver = make_scheduler(SOLVER, self.config, STEPS)
+        seen = [start]
+        run(
+            Net(student), solver, start, cond, empty, guidance=GUIDANCE, start=split, stop=STEPS,
+            on_step=lambda step, latents: seen.append(latents),
+        )  # fmt: skip
+        times = solver.timesteps[split:].repeat_interleave(ROLL)
+        self.pool.append((torch.cat(seen[:-1]), times, ids.repeat(STEPS - split, 1)))
+        del self.pool[:-rolls]
+
+    def batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """``size`` random states of the pool: latents, timesteps, token ids."""
+        which = int(torch.randint(len(self.pool), (1,), generator=self.generator))
+        x, t, ids = self.pool[which]
+        rows = torch.randint(len(x), (size,), generator=self.generator)
+        return x[rows], t[rows].long(), ids[rows]
