@@ -86,6 +86,7 @@ def _line(outcome: Outcome) -> str:
     broken = f"  BROKEN: {'; '.join(outcome.wrong)}" if outcome.wrong else ""
     return (
         f"{outcome.number:4} {outcome.kind:22} {outcome.detail:44} {end:34} "
+        f"{outcome.posts} sent "
         f"{outcome.seconds:6.1f} s{broken}"
     )
 

@@ -89,6 +89,7 @@ def run_trial(number: int, seed: int, kinds: tuple[str, ...], bench: Bench) -> O
     kind = rng.choice(kinds)
     stage, delay = rng.choice(STAGES), rng.choice([0.0, 0.0, rng.uniform(0, 0.3)])
     fault, detail = _fault(kind, rng)
+    full = rng.uniform(0.5, 6.0)
     if kind in ("server killed", "replica killed", "client killed"):
         stage = "downloaded" if kind == "client killed" and rng.random() < 0.3 else stage
         detail = f"at {stage} + {delay:.2f} s"
@@ -110,7 +111,8 @@ def run_trial(number: int, seed: int, kinds: tuple[str, ...], bench: Bench) -> O
     begun = time.monotonic()
     if kind == "disk full":
         bench.cloud.full_disk(full=True)
-        threading.Timer(delay * 10, lambda: bench.cloud.full_disk(full=False)).start()
+        outcome.detail = f"no room for {full:.1f} s"
+        threading.Timer(full, lambda: bench.cloud.full_disk(full=False)).start()
     log = folder / "device.log"
     run = Run(job, log)
     if kind in ("server killed", "replica killed", "client killed"):
@@ -152,7 +154,7 @@ def _fault(kind: str, rng: random.Random) -> tuple[Fault, str]:
         return Fault("slow", rate=rate, connections=99), f"{rate:.0f} B/s"
     if kind == "connection duplicated":
         return Fault("duplicate", connections=99), "every byte twice, on two connections"
-    return Fault(), "no room for 10 times the delay" if kind == "disk full" else ""
+    return Fault(), ""
 
 
 def _strike(kind: str, stage: str, delay: float, run: Run, passed: list[str], bench: Bench) -> None:

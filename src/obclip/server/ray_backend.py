@@ -164,6 +164,7 @@ def start(settings: Settings) -> RayBackend:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # of a busy machine
     if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
         if "RAY_ADDRESS" in os.environ:
             raise ServerError(
