@@ -84,11 +84,12 @@ def shared(oracle: Oracle, work: list[Piece], seconds: float, clients: int, rows
     loop = Loop(oracle.engine.parts, rows=rows, memory=1 << 34, bytes_a_cell=1.0)
     thread = threading.Thread(target=loop.serve, daemon=True)
     thread.start()
+    calls = [engine_call(piece.request, oracle.engine) for piece in work]
     lock, done, begun = threading.Lock(), [0], time.perf_counter()
     over = threading.Event()
 
     def submit(client: int, turn: int) -> None:
-        job, plan = engine_call(work[(client + turn) % len(work)].request, oracle.engine)
+        job, plan = calls[(client + turn) % len(calls)]
 
         def end(result: Any, error: BaseException | None) -> None:
             with lock:
