@@ -197,3 +197,18 @@ def test_closing_stops_everything(served: Served) -> None:
     served.close()
     assert not served.thread.is_alive()
     assert all(isinstance(r, Cancelled) for r in served.wait(3).values())
+
+
+def test_a_fault_of_the_loop_itself_leaves_nobody_waiting(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks() -> None:
+        raise IndexError("a fault")
+
+    monkeypatch.setattr(served.loop.scheduler, "next", breaks)
+    for i in range(3):
+        served.submit(i, "t", lambda engine: engine.run(JOB, make_plan("exact", 2, 8, 4)))
+    served.thread.start()
+    assert all(isinstance(r, IndexError) for r in served.wait(3).values())
+    served.thread.join(30)
+    assert not served.thread.is_alive()

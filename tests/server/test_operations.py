@@ -168,6 +168,7 @@ def test_ready_while_it_can_compute_and_is_not_stopping() -> None:
         assert http.get("/ready").json() == {"status": "ready"}
         backend.ready = False
         assert http.get("/ready").status_code == 503
+        assert http.post(URL, content=body(seed=9)).json()["code"] == "busy"
         backend.ready = True
         http.app.state.jobs.drain()  # type: ignore[attr-defined]
         assert http.get("/ready").status_code == 503

@@ -93,8 +93,20 @@ class Loop:
 
     @torch.inference_mode()  # all of it: runs sleep inside, in any order
     def serve(self) -> None:
-        """Works until closed."""
+        """Works until closed.
+
+        A fault of the loop's own ends every run with it and the loop too; it is not raised, since
+        what is raised in a thread is printed, and its text could quote a prompt.
+        """
         self._hub = getcurrent()
+        try:
+            self._work()
+        except Exception as error:
+            self._closed = True
+            for name in list(self._tasks):
+                self._end(name, None, error.with_traceback(None))
+
+    def _work(self) -> None:
         while self._news():
             for name in self.scheduler.start():
                 self._begin(name)

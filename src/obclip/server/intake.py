@@ -61,6 +61,8 @@ class Intake:
         if known is not None:
             return known
         request = decode_request(data)
+        if not self._backend.ready:
+            raise ServerError("nothing computes here now", code="busy", expected="try again later")
         admission = await asyncio.to_thread(self._backend.admit, request)
         size = self._answer_bytes(request)
         self._jobs.check_room(tenant, size)
