@@ -247,5 +247,8 @@ def _seconds(pairs: list[Pair], *, quick: bool, as_json: bool) -> None:
             click.echo(
                 f"  measured: private generation, N = 2, 1 + 1 steps {found.end_to_end:.2f} s"
             )
-        click.echo(f"  extrapolated: 25 steps on the cloud {found.extrapolated_cloud_only_25_steps:.0f}"
-                   f" s, on the device {found.extrapolated_device_only_25_steps:.0f} s")  # fmt: skip
+        cloud, device = (
+            found.extrapolated_cloud_only_25_steps,
+            found.extrapolated_device_only_25_steps,
+        )
+        click.echo(f"  extrapolated: 25 steps on the cloud {cloud:.0f} s, on the device {device:.0f} s")
