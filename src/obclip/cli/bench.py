@@ -251,4 +251,6 @@ def _seconds(pairs: list[Pair], *, quick: bool, as_json: bool) -> None:
             found.extrapolated_cloud_only_25_steps,
             found.extrapolated_device_only_25_steps,
         )
-        click.echo(f"  extrapolated: 25 steps on the cloud {cloud:.0f} s, on the device {device:.0f} s")
+        click.echo(
+            f"  extrapolated: 25 steps on the cloud {cloud:.0f} s, on the device {device:.0f} s"
+        )
