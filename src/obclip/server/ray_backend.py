@@ -48,7 +48,7 @@ class RayBackend:
 
     def __init__(self, handle: Any, info: ModelInfo, stop: Callable[[], None]) -> None:
         self._handle, self._info, self._stop = handle, info, stop
-        self._runs: dict[str, asyncio.Future[None]] = {}
+        self._runs: dict[str, asyncio.Task[bytes]] = {}
         self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fleet", daemon=True)
@@ -82,9 +82,17 @@ class RayBackend:
         data = encode_request(request)
 
         def begin() -> None:
-            self._runs[key] = self._loop.create_task(
-                self._run(key, data, tenant, held, on_step, on_end)
-            )
+            run = self._loop.create_task(self._run(data, tenant, held, on_step))
+            self._runs[key] = run
+            run.add_done_callback(over)
+
+        def over(run: asyncio.Future[bytes]) -> None:  # also of a run that never came to begin
+            self._runs.pop(key, None)
+            if run.cancelled():
+                on_end(None, Stopped())
+                return
+            error = run.exception()
+            on_end(None if error else run.result(), error)
 
         self._loop.call_soon_threadsafe(begin)
 
@@ -109,30 +117,18 @@ class RayBackend:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
 
-    async def _run(
-        self, key: str, data: bytes, tenant: str, held: int, on_step: OnStep, on_end: OnEnd
-    ) -> None:
+    async def _run(self, data: bytes, tenant: str, held: int, on_step: OnStep) -> bytes:
         """One job, on as many replicas as are lost under it."""
-        answer: bytes | None = None
-        failure: BaseException | None = None
-        try:
-            for left in range(LOSSES, -1, -1):
-                try:
-                    answer = await self._once(data, tenant, held, on_step)
-                    break
-                except (ObclipError, Stopped):
-                    raise
-                except Exception as error:
-                    if not left or not lost(error):
-                        raise _unreachable(error) from None
-                await asyncio.sleep(_PAUSE * (LOSSES - left + 1))
-        except asyncio.CancelledError:
-            failure = Stopped()
-        except (ObclipError, Stopped) as error:
-            failure = error
-        finally:
-            self._runs.pop(key, None)
-            on_end(answer, failure)
+        for left in range(LOSSES, -1, -1):
+            try:
+                return await self._once(data, tenant, held, on_step)
+            except (ObclipError, Stopped):
+                raise
+            except Exception as error:
+                if not left or not lost(error):
+                    raise _unreachable(error) from None
+            await asyncio.sleep(_PAUSE * (LOSSES - left + 1))
+        raise AssertionError("unreachable")
 
     async def _once(self, data: bytes, tenant: str, held: int, on_step: OnStep) -> bytes:
         stream = self._handle.options(stream=True).run.remote(data, tenant, held)
@@ -164,7 +160,8 @@ def start(settings: Settings) -> RayBackend:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # of a busy machine
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "300000")
     if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
         if "RAY_ADDRESS" in os.environ:
             raise ServerError(
