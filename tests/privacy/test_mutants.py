@@ -29,6 +29,7 @@ from obclip.privacy import (
     attributes,
     audit,
     build_request,
+    candidates,
     check,
     custom,
     device_seed,
@@ -50,6 +51,7 @@ from obclip.privacy import (
     spelled,
     taxonomy,
     unprotected,
+    vocabulary,
 )
 from obclip.privacy.candidates import Mention
 from obclip.privacy.credits import credited_units
@@ -1354,3 +1356,100 @@ def test_a_doctor_has_a_title_in_a_credit():
 def test_a_short_plural_is_no_doer():
     judge = Judge(scan.scan("abcers", lexicon.lexicon()))
     assert not judge._doer(0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rose was here",
+        "Rose is here",
+        "Lily has a hat",
+        "Rose's bedroom",
+        "Rose in a room",
+        "Rose on a bench",
+        "Lily at a table",
+        "Jade with a dog",
+        "Rose and a dog",
+        "Rose",
+    ],
+)
+def test_who_opens_a_sentence_is_somebody(text):
+    assert refusal(text).code == "named_person"
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "member"),
+    [
+        ("called David and a woman", 24, "called Nisha and a man"),
+        ("a toddler girl (3-year-old)", 8, "a young grownup woman (25-year-old)"),
+        ("he wears a Spider-Man costume", 2, "she wears a Spider-Man costume"),
+        ("he is her kind brother", 4, "she is his kind sister"),
+        ("a dog runs to her holding a ball", 2, "a dog runs to him holding a ball"),
+        ("a child Emma smiling", 48, "an elderly Emma smiling"),
+        ("two old portraits on a wall", 1, "two old portraits on a wall"),
+        ("an 80s Japanese poster", 1, "an 80s Japanese poster"),
+    ],
+)
+def test_sizes_that_small_faults_would_change(text, size, member):
+    found = expand(text).candidates
+    assert (found.n, member in found.prompts) == (size, True)
+
+
+def test_a_grown_age_beside_a_childs_noun_is_a_contradiction():
+    assert refusal("a 25-year-old teenager").code == "contradiction"
+
+
+def test_plural_rows_are_named_and_marked_so_and_no_person_noun_is_lost():
+    rows = lexicon.lexicon().rows
+    assert rows["asian_n.pl"].plural
+    assert {"head", "therapist", "marchers"} <= vocabulary.vocabulary().persons
+
+
+def open_set(monkeypatch, **changed):
+    for name, replacement in changed.items():
+        monkeypatch.setattr(candidates, name, replacement)
+    with pytest.raises(PromptRefused) as refused:
+        expand("a woman reading")
+    assert refused.value.code == "not_closed"
+
+
+def test_a_member_that_reads_as_another_value_is_an_open_set(monkeypatch):
+    true = candidates.analyse
+
+    def wrong(text, *rest):
+        found = true(text, *rest)
+        return found._replace(own=("woman",)) if "man r" in text and "wo" not in text else found
+
+    open_set(monkeypatch, analyse=wrong)
+
+
+def test_a_member_with_another_template_is_an_open_set(monkeypatch):
+    true = candidates.analyse
+
+    def wrong(text, *rest):
+        found = true(text, *rest)
+        if text == "a man reading":
+            return found._replace(template=found.template._replace(segments=("x",)))
+        return found
+
+    open_set(monkeypatch, analyse=wrong)
+
+
+def test_a_member_that_is_refused_is_an_open_set(monkeypatch):
+    true = candidates.analyse
+
+    def wrong(text, *rest):
+        if text == "a man reading":
+            raise PromptRefused("named_person", "x", "man", ("y",))
+        return true(text, *rest)
+
+    open_set(monkeypatch, analyse=wrong)
+
+
+def test_a_member_that_is_not_in_normal_form_is_an_open_set(monkeypatch):
+    true = candidates._normal
+
+    def wrong(text, settings):
+        return "another" if text == "a man reading" else true(text, settings)
+
+    open_set(monkeypatch, _normal=wrong)

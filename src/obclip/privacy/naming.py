@@ -64,7 +64,7 @@ _PATIENTS = frozenset(
     ["patient", "patients", "survivor", "survivors", "sufferer", "sufferers", "victim"]
 )
 _COUNTS = frozenset(["in", "with", "and", "who", ",", ";", "standing", "sitting"])
-_COMPOUND_ENDS = ("woman", "man", "women", "men")
+_PARTNERS = (("woman", "man"), ("women", "men"))
 
 
 def check_given_names(units: list[Unit], judge: Judge, credited: frozenset[int]) -> None:
@@ -173,19 +173,13 @@ def check_count(units: list[Unit], judge: Judge) -> None:
 def check_halves(units: list[Unit], rows: Mapping[str, object]) -> None:
     """Refuse "penwoman", whose partner "penman" stands in another row of the table."""
     for unit in units:
-        if unit.row is not None or not unit.low.endswith(_COMPOUND_ENDS) or unit.low in rows:
+        if unit.row is not None or unit.low in rows:
             continue
-        if _partner(unit.low) in rows:
+        if any(
+            unit.low.endswith(woman) and unit.low.removesuffix(woman) + man in rows
+            for woman, man in _PARTNERS
+        ):
             raise refuse(
                 "unknown_person_word", f"{unit.text!r} names a person, but stands in no row",
                 unit.text,
             )  # fmt: skip
-
-
-def _partner(word: str) -> str:
-    for woman, man in (("woman", "man"), ("women", "men")):
-        if word.endswith(woman):
-            return word.removesuffix(woman) + man
-        if word.endswith(man):
-            return word.removesuffix(man) + woman
-    return word

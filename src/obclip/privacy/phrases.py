@@ -76,8 +76,7 @@ def whole(a: Analyser, start: int, noun: int, opens: bool) -> Piece:
             caps = "natural"  # the capital is the sentence's
         inner.append(piece._replace(caps=caps))
     inner.append(bare._replace(caps=style))
-    opener = a.units[adjectives[0]].row
-    capital = opener is not None and any(form[0].isupper() for form in opener.forms.values())
+    capital = any(form[0].isupper() for form in a.row(adjectives[0]).forms.values())
     first = opens and (capital or a.units[start].text[0].isupper())
     return Piece(
         "phrase",
