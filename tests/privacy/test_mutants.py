@@ -1453,3 +1453,35 @@ def test_a_member_that_is_not_in_normal_form_is_an_open_set(monkeypatch):
         return "another" if text == "a man reading" else true(text, settings)
 
     open_set(monkeypatch, _normal=wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "member"),
+    [
+        ("a photo by nurse queen", 2, "a photo by nurse king"),
+        ("Rose, oil on canvas", 1, "Rose, oil on canvas"),
+        ("an 80s doctor", 1, "an 80s doctor"),
+        ("a black pamphleteer", 6, "a Latin pamphleteer"),
+        ("a Cherokee elder shrub", 4, "a Cherokee young-born shrub"),
+        ("two Kenyans' hats", 6, "two French people's hats"),
+        ("🤰 in a park", 2, "🫃 in a park"),
+        ("a girl in her preteens", 8, "a woman in her maturity"),
+        ("a man, 40s", 8, "a woman, 10s"),
+        ("a man, 40s music", 2, "a woman, 40s music"),
+        ("young Chinese woman at sea", 48, "Young Chinese woman at sea"),
+        (
+            "a boy and a girl, he gives her a flower and she smiles",
+            64,
+            "a middle-aged woman and a girl, she gives her a flower and she smiles",
+        ),
+    ],
+)
+def test_more_sizes_that_small_faults_would_change(text, size, member):
+    found = expand(text).candidates
+    assert (found.n, member in found.prompts) == (size, True)
+
+
+def test_the_word_that_a_refusal_names():
+    assert refusal("a m a n b in a park").text == "amanb"
+    assert refusal("Emma blunt bangs").text == "blunt"
+    assert "leave 'nude' out" in refusal("a nude girl in a bikini").hint[0]
