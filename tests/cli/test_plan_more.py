@@ -76,6 +76,7 @@ def test_a_curve_is_shown_and_drawn(obclip: Obclip, tiny_pair: str, tmp_path: Pa
         (("--tune", "--minutes", -1), "minutes out of range"),
         (("--tune", "--sets", 0), "sets out of range"),
         (("--tune", "--output", "x.svg"), "expected .json"),
+        (("--tune", "--most", "1,2"), "three ratios"),
         (("--tune", "--split", 26), "split out of range"),
     ],
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from math import prod
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from obclip.cloud.planner import make_plan
 from obclip.cloud.recipe import Recipe
 from obclip.diffusion.pairs import find
 from obclip.errors import PlanError
@@ -18,7 +17,8 @@ from obclip.evaluation import tuning
 from obclip.evaluation.benchmark import Case, case, entries
 from obclip.evaluation.judge import Judge
 from obclip.evaluation.sharing import Remembered, Studio
-from obclip.evaluation.tuning import GRID, Trial, Tuner, front, tuning_cases, varied
+from obclip.evaluation.tuning import Trial, Tuner, front, tuning_cases
+from obclip.evaluation.variations import GRID, STARTS, varied
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,22 @@ def test_the_front_is_what_nothing_beats_within_the_floor() -> None:
     assert front([*others, *good], floor=1.0, sets=4) == good
 
 
+@pytest.mark.parametrize("recipe", STARTS.values(), ids=list(STARTS))
+def test_a_search_begins_within_the_limits(recipe: Recipe) -> None:
+    """Whole and shallow passes near enough to those of SD-1.x at 512 px."""
+    from obclip.cloud.cost import plan_cost
+    from obclip.cloud.plan import Features
+    from obclip.cloud.planner import build
+
+    for sizes, most in zip(tuning.REFERENCE, (0.40, 0.65, 1.8), strict=True):
+        n = prod(sizes)
+        cost = plan_cost(
+            build(recipe, n, 25, 10, sizes),
+            lambda kind, rows: rows * (1000 if kind.features is Features.FULL else 224),
+        )
+        assert cost.ratio <= most
+
+
 def test_recipes_are_varied_within_their_ranges() -> None:
     import numpy as np
 
@@ -107,6 +123,7 @@ def make_plan_of(recipe: Recipe) -> None:
 def test_a_search_goes_on_where_it_stopped(
     studio: Studio, pair_of_two: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tuning, "STARTS", {})
     monkeypatch.setattr(tuning, "SINGLE", {"shared": Recipe(shared=True)})
     monkeypatch.setattr(tuning, "NAMED", {"deep": Recipe(refresh=2, depth=1),
                                           "unfit": Recipe(refresh=2, depth=90)})  # fmt: skip
@@ -128,9 +145,8 @@ def test_a_search_goes_on_where_it_stopped(
         Tuner(studio, [pair_of_two], lambda _, rows: rows, floor=1.0, file=file)
 
 
-def test_sizes_reach_the_plan(studio: Studio) -> None:
+def test_sizes_reach_the_plan(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studio, "split", 3)
     ten = next(c for c in map(case, entries("tuning")) if c.candidates.n == 10)
-    recipe = replace(Recipe(), branch=(-99.0, 99.0))
-    nodes = {len(s.nodes) for s in studio.plan("t", recipe, ten).program}
-    assert 2 in nodes
-    assert len(make_plan("exact", 10, 3, 2).program[0].nodes) == 10
+    nodes = [len(s.nodes) for s in studio.plan("t", Recipe(branch=(-99.0, 99.0)), ten).program]
+    assert nodes == [1, 2, 10]  # all start alike in pure noise

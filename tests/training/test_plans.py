@@ -13,7 +13,7 @@ import torch
 
 from training.plans import failures
 from training.plans.report import losses, report, unevenness, worst
-from training.plans.run import open_results, packed, read, unpacked, write
+from training.plans.run import joined, open_results, packed, read, unpacked, write
 
 HEAD = {
     "pair": "mini", "plans": {"exact": {}, "fair": {}, "pivot": {}}, "weights": {}, "split": 10,
@@ -78,6 +78,22 @@ def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
     first, _ = open_results(file, HEAD)
     with first, pytest.raises(click.ClickException, match="another run"):
         open_results(file, HEAD)
+
+
+def test_files_are_joined_by_set(rows: list[Any]) -> None:
+    def only(row: dict[str, Any], *names: str) -> dict[str, Any]:
+        return {**row, "plans": {n: row["plans"][n] for n in names}}
+
+    def head(*names: str) -> dict[str, Any]:
+        return {**HEAD, "plans": {n: {} for n in names}}
+
+    one = (head("exact", "fair"), [only(r, "exact", "fair") for r in rows[:5]])
+    two = (head("exact", "pivot"), [only(r, "exact", "pivot") for r in rows[2:7]])
+    plans, whole = joined([one, two])
+    assert set(plans["plans"]) == {"exact", "fair", "pivot"}
+    assert whole == rows[2:5]
+    with pytest.raises(click.ClickException, match="other weights"):
+        joined([one, ({**two[0], "split": 5}, two[1])])
 
 
 def test_features_survive_their_packing() -> None:

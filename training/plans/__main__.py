@@ -4,6 +4,7 @@ python -m training.plans --plans exact,balanced,fast,paper-reuse --sets 600 --ou
 python -m training.plans --report FILE.jsonl
 python -m training.plans --long-hair docs/long-hair.png --results FILE.jsonl
 python -m training.plans --clock
+python -m training.plans --costs
 """
 
 from __future__ import annotations
@@ -28,16 +29,22 @@ FILE = click.Path(path_type=Path)
 @click.option("--report", "reported", type=FILE, multiple=True, help="Prints the tables of FILE.")
 @click.option("--long-hair", type=FILE, metavar="PNG", help="Draws the worst sets of --results.")
 @click.option("--results", type=FILE, help="For --long-hair: where the worst sets are looked for.")
+@click.option("--costs", is_flag=True, help="Prints the exact costs of all plans.")
 @click.option("--clock", is_flag=True, help="Measures seconds against the predicted ones.")
 @click.option("--tiny", is_flag=True, help="With --clock: small models, to see that it runs.")
 def main(
     pair_name: str, plans: str, sets: int, least: int, cap: int, steps: int, split: int, batch: int,
     out: Path | None, reported: tuple[Path, ...], long_hair: Path | None, results: Path | None,
-    clock: bool, tiny: bool,
+    costs: bool, clock: bool, tiny: bool,
 ) -> None:  # fmt: skip
     """Measures plans."""
-    from training.plans.run import EXACT, read, run
+    from training.plans.run import EXACT, joined, read, run
 
+    if costs:
+        from training.plans.costs import tables
+
+        tables()
+        return
     if clock:
         from training.plans.clock import measure
 
@@ -46,13 +53,10 @@ def main(
     if reported:
         from training.plans.report import report
 
-        heads, rows = zip(*(read(file) for file in reported), strict=True)
-        if any(head != heads[0] for head in heads):
-            raise click.ClickException("the files were made with other plans, weights or numbers")
-        click.echo(report(heads[0], [row for part in rows for row in part]))
+        click.echo(report(*joined([read(file) for file in reported])))
         return
     if (out is None) == (long_hair is None):
-        raise click.UsageError("give --out, --report, --long-hair or --clock")
+        raise click.UsageError("give --out, --report, --long-hair, --costs or --clock")
     from obclip.diffusion.pairs import find
     from obclip.evaluation.judge import Judge
     from obclip.evaluation.sharing import Studio

@@ -63,6 +63,30 @@ def read(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return head, rows
 
 
+def joined(
+    files: list[tuple[dict[str, Any], list[dict[str, Any]]]],
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Several result files as one: more plans, more sets, or both.
+
+    Plans of a later file take the place of the same names; only sets that have all plans stay.
+    """
+    heads = [head for head, _ in files]
+    same = [{k: v for k, v in head.items() if k != "plans"} for head in heads]
+    if any(one != same[0] for one in same):
+        raise click.ClickException("the files were made with other weights or numbers")
+    plans: dict[str, Any] = {}
+    sets: dict[int, dict[str, Any]] = {}
+    for head, rows in files:
+        plans |= head["plans"]
+        for row in rows:
+            before = sets.get(row["set"], row)
+            if before["asked"] != row["asked"]:
+                raise click.ClickException(f"set {row['set']} differs between the files")
+            sets[row["set"]] = {**row, "plans": {**before["plans"], **row["plans"]}}
+    whole = [row for row in sets.values() if set(row["plans"]) == set(plans)]
+    return {**heads[0], "plans": plans}, whole
+
+
 def open_results(file: Path, head: dict[str, Any]) -> tuple[TextIO, set[int]]:
     """The file, ready to be appended to, and the sets that stand in it."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def search(
-    pair: str, steps: int, split: int, minutes: float, floor: float, sets: int,
+    pair: str, steps: int, split: int, minutes: float, floor: float, sets: int, most: str | None,
     output: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     """Searches for ``minutes``; a search kept in ``output`` is taken up where it stopped."""
@@ -30,7 +30,7 @@ def search(
             )
     if output is not None and output.suffix != ".json":
         raise PlanError("unknown kind of file", got=output.suffix, expected=".json")
-    tuner = _tuner(pair, steps, split, floor, sets, output)
+    tuner = _tuner(pair, steps, split, floor, sets, limits(most), output)
     said = 0
 
     def on_trial(trial: Trial) -> None:
@@ -61,7 +61,8 @@ def search(
 
 
 def _tuner(
-    pair: str, steps: int, split: int, floor: float, sets: int, file: Path | None
+    pair: str, steps: int, split: int, floor: float, sets: int, most: tuple[float, ...] | None,
+    file: Path | None,
 ) -> Tuner:  # fmt: skip
     try:
         from obclip.evaluation.judge import Judge
@@ -80,7 +81,32 @@ def _tuner(
     judge = Judge.load()
     studio = Studio(known, judge, steps=steps, split=split)
     count = Model.of(known, None, "float32").count
-    return Tuner(studio, tuning_cases(sets), count, floor=floor, file=file)
+    limit = None
+    if most is not None:
+        from obclip.cloud.cost import counter
+        from obclip.diffusion.architectures import SD1
+
+        limit = (counter(SD1, 64, 64, 77), most)
+    return Tuner(studio, tuning_cases(sets), count, floor=floor, most=limit, file=file)
+
+
+def limits(most: str | None) -> tuple[float, ...] | None:
+    """``0.4,0.65,1.8`` as numbers.
+
+    Raises:
+        PlanError: not three numbers above zero.
+    """
+    from obclip.errors import PlanError
+
+    if most is None:
+        return None
+    try:
+        found = tuple(float(part) for part in most.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != 3 or min(found) <= 0:
+        raise PlanError("bad limits", code="bad_most", got=most, expected="three ratios, R,R,R")
+    return found
 
 
 def line(trial: Trial) -> str:

@@ -40,6 +40,8 @@ _KINDS = (".svg", ".png")
 @click.option("--floor", default=1.0, show_default=True,
               help="With --tune: points of quality that may be lost.")  # fmt: skip
 @click.option("--sets", default=16, show_default=True, help="With --tune: tuning prompts used.")
+@click.option("--most", metavar="R,R,R",
+              help="With --tune: most cost on SD-1.x at N = 2, 6 and 30.")  # fmt: skip
 @click.option("--output", "-o", type=Path, metavar="FILE",
               help="Draw it as FILE.svg or FILE.png; with --tune, keep the search in FILE.json "
                    "and go on from there.")  # fmt: skip
@@ -47,13 +49,13 @@ _KINDS = (".svg", ".png")
 def command(
     pair: str, attributes: str, steps: int, split: int, name: str, size: int | None, dtype: str,
     budget: float | None, seconds: bool, curve: bool, tune: bool, minutes: float, floor: float,
-    sets: int, output: Path | None, as_json: bool,
+    sets: int, most: str | None, output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show what the cloud computes for each candidate in each step, and what it costs."""
     if tune:
         from obclip.cli._tune import search
 
-        search(pair, steps, split, minutes, floor, sets, output, as_json=as_json)
+        search(pair, steps, split, minutes, floor, sets, most, output, as_json=as_json)
         return
     from obclip.cli._plan_numbers import Model
     from obclip.cloud.planner import make_plan

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from obclip.cloud.attention import install
+from obclip.cloud.catchup import catch_up
 from obclip.cloud.guidance import guided, mean
 from obclip.cloud.passes import Passes, chunks
 from obclip.cloud.plan import Attention, Guidance, Kind, Plan
@@ -96,8 +97,13 @@ class Engine:
         for index, step in enumerate(plan.program):
             if step.mix is not None:
                 state.mix(step.mix)
+            timestep = state.scheduler.timesteps[index]
             prediction = self._predict(job, plan, index, state, passes, texts)
-            state.step(prediction, state.scheduler.timesteps[index])
+            if step.mix is not None and step.catch_up:
+                prediction = catch_up(
+                    state, prediction, timestep, step.nodes, step.mix, step.catch_up
+                )
+            state.step(prediction, timestep)
         latents = state.latents
         if not plan.program:
             latents = latents.expand(-1, plan.n, -1, -1, -1)

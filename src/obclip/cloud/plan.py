@@ -2,9 +2,8 @@
 
 The state of a run is a list of *nodes*. A node is a subset of the candidates that share one
 latent; it is conditioned on the mean of its members' text embeddings. At a branching, new nodes
-are linear mixes of the old ones, and so is everything that a linear solver remembers.
-
-A plan depends on the set's sizes, never on the choice. Knows no torch.
+are linear mixes of the old ones, and so is everything that a linear solver remembers. A plan
+depends on the set's sizes, never on the choice. Knows no torch.
 """
 
 from __future__ import annotations
@@ -60,12 +59,14 @@ class Step:
     """One solver step of all nodes.
 
     ``mix`` makes the nodes out of those of the step before; None: they are the same ones.
+    ``catch_up`` is the share of new nodes' difference that is made up for (``catchup``).
     """
 
     nodes: tuple[Node, ...]
     mix: Mix | None = None
     guidance: Guidance = Guidance.OWN
     kind: Kind = Kind()
+    catch_up: float = 0.0
 
     @property
     def conditional(self) -> int:
@@ -137,7 +138,7 @@ class Plan:
         return cells(self)
 
     def picture(self) -> str:
-        """The table as text: candidates down, steps across, a mark each."""
+        """The table as text: candidates down, steps across."""
         from obclip.cloud.picture import as_text
 
         return as_text(self)
@@ -145,10 +146,10 @@ class Plan:
 
 def check_numbers(n: int, steps: int, split: int) -> None:
     """Raises PlanError unless n and steps are 1 or more and split is 0 to steps."""
-    for field, value in (("n", n), ("steps", steps)):
+    for name, value in (("n", n), ("steps", steps)):
         if value < 1:
             raise PlanError(
-                f"{field} out of range", code=f"bad_{field}", got=value, expected="1 or more"
+                f"{name} out of range", code=f"bad_{name}", got=value, expected="1 or more"
             )
     if not 0 <= split <= steps:
         raise PlanError(
@@ -203,6 +204,9 @@ class _Walk:
                 raise _bad("mix", "one", "none in the first step: all start from one noise")
             _check_mix("mix", step.mix, len(step.nodes), len(self.nodes))
             self.full = self.attention = self.entry = None
+        copied = step.mix is not None and all(set(row) <= {0.0, 1.0} for row in step.mix)
+        if not 0 <= step.catch_up <= 1 or (step.catch_up and not copied):
+            raise _bad("catch-up", step.catch_up, "0 to 1, where new nodes copy old ones")
         self.nodes = step.nodes
         self._kind(step)
         if step.guidance in (Guidance.OWN, Guidance.SHARED):

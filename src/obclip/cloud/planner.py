@@ -182,6 +182,8 @@ class _Maker:
             low, high = recipe.guided or (-float("inf"), float("inf"))
             # an unconditional pass that comes rarely has no fresh features to stand on
             due = since_guided is None or since_guided >= recipe.guidance_every - 1
+            # a parent's difference says nothing of what its children differ by
+            due = due or step.mix is not None
             if not low <= snr[index] <= high:
                 guidance = Guidance.NONE
             elif due and (full or recipe.guidance_every == 1):
@@ -191,7 +193,9 @@ class _Maker:
                 guidance = Guidance.NONE
             else:
                 guidance, since_guided = Guidance.CARRIED, since_guided + 1
-            out.append(replace(step, guidance=guidance, kind=kind))
+            new = step.mix is not None and sets.are_copies(step.mix)
+            late = recipe.catch_up if new else 0.0
+            out.append(replace(step, guidance=guidance, kind=kind, catch_up=late))
         return out
 
     def _published(self, paper: Published) -> tuple[Step, ...]:

@@ -41,10 +41,13 @@ class Recipe:
         additive: product sets of at least this many candidates run as main effects between the
             first branch point and the steps alone; 0 for never.
         crossed: attributes (fewest values first) whose interactions the additive form keeps.
+        catch_up: share of what a branch differs by that is made up for when it begins, as if it had
+            been there from the start.
         shared: one unconditional pass for all nodes, on their mean latent.
         share_first: the unconditional pass of step 0 is common: all latents are equal there, so
             this changes nothing but the cost.
-        guidance_every: the guidance difference is renewed every so many steps, else carried.
+        guidance_every: the guidance difference is renewed every so many steps and at every
+            branching, else carried.
         guided: (from, to) in log-SNR: outside, the conditional prediction stands alone.
         refresh: the whole network runs every so many steps, else its outer layers only.
         depth: skip connections that such a shallow pass renews.
@@ -56,6 +59,7 @@ class Recipe:
     alone: int = 1
     additive: int = 0
     crossed: int = 0
+    catch_up: float = 0.0
     shared: bool = False
     share_first: bool = False
     guidance_every: int = 1
@@ -72,6 +76,8 @@ class Recipe:
             value = getattr(self, field)
             if value < low:
                 raise _bad(field, value, f"{low} or more")
+        if not 0 <= self.catch_up <= 1:
+            raise _bad("catch_up", self.catch_up, "0 to 1")
         if list(self.branch) != sorted(self.branch):
             raise _bad("branch", self.branch, "ascending log-SNR")
         if self.alone == 0 and not self.additive:

@@ -53,6 +53,11 @@ def copies(old: tuple[Node, ...], new: tuple[Node, ...]) -> Mix:
     return tuple(rows)
 
 
+def are_copies(mix: Mix) -> bool:
+    """Whether each new node is a copy of one old node."""
+    return all(set(row) <= {0.0, 1.0} for row in mix)
+
+
 def marginals(sizes: tuple[int, ...], crossed: int) -> tuple[Node, ...]:
     """Nodes of the additive form: one value of one attribute each, all of the others.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from math import prod
 from pathlib import Path
@@ -24,12 +24,8 @@ from obclip.errors import PlanError
 from obclip.evaluation.benchmark import Case, case, entries
 from obclip.evaluation.metrics import paired_distance
 from obclip.evaluation.sharing import Seen, Studio
+from obclip.evaluation.variations import STARTS, varied
 
-#: Branch points tried, in log-SNR: between the steps of Stable Diffusion's schedule (0 to 9 of 25),
-#: and those of a schedule that begins in pure noise.
-GRID = (
-    -99.0, -7.0, -5.8, -4.9, -4.5, -4.2, -3.75, -3.4, -3.1, -2.75, -2.45, -2.15, -1.85,
-)  # fmt: skip
 #: Value counts of the sets that a cost limit is stated for.
 REFERENCE = ((2,), (2, 3), (2, 3, 5))
 #: Distance to ``exact`` that ends a trial before all sets are drawn.
@@ -78,43 +74,6 @@ def front(trials: list[Trial], floor: float, sets: int) -> list[Trial]:
 def _beats(one: Trial, other: Trial) -> bool:
     a, b = (one.cost, one.distance), (other.cost, other.distance)
     return a != b and a[0] <= b[0] and a[1] <= b[1]
-
-
-def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
-    """A recipe that differs from ``parent`` in one or two places."""
-    child = parent
-    for _ in range(int(rng.integers(1, 3))):
-        while True:
-            try:
-                child = _step(child, rng)
-            except PlanError:  # this change alone makes no recipe: another one
-                continue
-            break
-    return child
-
-
-def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
-    field = str(rng.choice([
-        "branch", "branch", "branch", "tree", "alone", "additive", "shared", "guidance_every",
-        "refresh", "depth", "catch_up",
-    ]))  # fmt: skip
-    if field == "branch":
-        points = int(rng.integers(1, 4))
-        chosen = rng.choice(len(GRID), points, replace=False)
-        return replace(parent, branch=tuple(sorted(GRID[i] for i in chosen)))
-    if field in ("tree", "shared"):
-        flag: dict[str, Any] = {field: not getattr(parent, field)}
-        return replace(parent, **flag)
-    if field == "catch_up":
-        return replace(parent, catch_up=float(rng.choice([0.0, 0.5, 0.75, 1.0])))
-    if field == "additive":
-        least, crossed = ((0, 0), (4, 0), (4, 1), (12, 1))[int(rng.integers(4))]
-        return replace(parent, additive=least, crossed=crossed)
-    low, high = {"alone": (0, 3), "guidance_every": (1, 4), "refresh": (1, 4), "depth": (1, 4)}[
-        field
-    ]
-    number: dict[str, Any] = {field: int(rng.integers(low, high + 1))}
-    return replace(parent, **number)
 
 
 class Tuner:
@@ -212,13 +171,13 @@ class Tuner:
     def _next(self) -> Iterator[tuple[str, Recipe]]:
         """Known recipes first, then changes to those of the front."""
         tried = {t.recipe for t in self.trials}
-        for name, recipe in {**NAMED, **SINGLE}.items():
+        for name, recipe in {**NAMED, **STARTS, **SINGLE}.items():
             if recipe.published is None and recipe != Recipe() and recipe not in tried:
                 tried.add(recipe)
                 yield name, recipe
         rng = np.random.default_rng((self._seed, len(self.trials)))
         while True:
-            parents = self.front() or [t for t in self.trials if t.recipe.branch] or self.trials
+            parents = self.front() or sorted(self.trials, key=lambda t: t.sure)[:4]
             parent = parents[int(rng.integers(len(parents)))].recipe if parents else Recipe()
             child = varied(parent, rng)
             if child not in tried:

@@ -1,0 +1,70 @@
+"""Recipes a search begins with, and small changes to them. Branch points are in log-SNR."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from obclip.cloud.recipe import Recipe
+from obclip.errors import PlanError
+
+#: Branch points tried, in log-SNR: between the steps of Stable Diffusion's schedule (0 to 9 of 25),
+#: and those of a schedule that begins in pure noise.
+GRID = (
+    -99.0, -7.0, -5.8, -4.9, -4.5, -4.2, -3.75, -3.4, -3.1, -2.75, -2.45, -2.15, -1.85,
+)  # fmt: skip
+#: Where a search begins besides the known plans: early branches with rare whole passes, and sums.
+STARTS: dict[str, Recipe] = {
+    f"{name}-{share:g}": Recipe(
+        branch=branch, guidance_every=every, shared=True, refresh=refresh, alone=alone,
+        additive=additive, catch_up=share,
+    )
+    for share in (1.0, 0.5, 0.0)
+    for name, branch, every, refresh, alone, additive in (
+        ("early", (-7.0, -3.4, -2.15), 2, 2, 1, 0),
+        ("rare", (-7.0, -3.75, -2.75), 2, 3, 1, 0),
+        ("short", (-4.9, -3.4, -2.45), 2, 3, 1, 0),
+        ("late", (-4.2, -2.75, -2.15), 2, 2, 1, 0),
+        ("sums", (-99.0,), 3, 3, 2, 6),
+        ("late sums", (-4.9,), 3, 3, 2, 6),
+    )
+}  # fmt: skip
+
+
+def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
+    """A recipe that differs from ``parent`` in one or two places."""
+    child = parent
+    for _ in range(int(rng.integers(1, 3))):
+        while True:
+            try:
+                child = _step(child, rng)
+            except PlanError:  # this change alone makes no recipe: another one
+                continue
+            break
+    return child
+
+
+def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
+    field = str(rng.choice([
+        "branch", "branch", "branch", "tree", "alone", "additive", "shared", "guidance_every",
+        "refresh", "depth", "catch_up",
+    ]))  # fmt: skip
+    if field == "branch":
+        points = int(rng.integers(1, 4))
+        chosen = rng.choice(len(GRID), points, replace=False)
+        return replace(parent, branch=tuple(sorted(GRID[i] for i in chosen)))
+    if field in ("tree", "shared"):
+        flag: dict[str, Any] = {field: not getattr(parent, field)}
+        return replace(parent, **flag)
+    if field == "catch_up":
+        return replace(parent, catch_up=float(rng.choice([0.0, 0.5, 0.75, 1.0])))
+    if field == "additive":
+        least, crossed = ((0, 0), (4, 0), (4, 1), (12, 1))[int(rng.integers(4))]
+        return replace(parent, additive=least, crossed=crossed)
+    low, high = {"alone": (0, 3), "guidance_every": (1, 4), "refresh": (1, 4), "depth": (1, 4)}[
+        field
+    ]
+    number: dict[str, Any] = {field: int(rng.integers(low, high + 1))}
+    return replace(parent, **number)
