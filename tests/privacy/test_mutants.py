@@ -1485,3 +1485,26 @@ def test_the_word_that_a_refusal_names():
     assert refusal("a m a n b in a park").text == "amanb"
     assert refusal("Emma blunt bangs").text == "blunt"
     assert "leave 'nude' out" in refusal("a nude girl in a bikini").hint[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "member"),
+    [
+        ("friend of hers", "friend of his"),
+        ("a Korean bleger", "a Mexican bleger"),
+        ("a Latina dancing, a nurse", "a man of African descent dancing, a nurse"),
+    ],
+)
+def test_bounds_at_the_shortest_text(text, member):
+    assert member in prompts(text)
+
+
+def test_every_fused_word_of_a_text_is_brought_to_its_normal_form():
+    assert expand("a Latina, and a Filipina nurse", PrivacySettings(cap=1024)).normalised == (
+        "a Latina, and a Filipino female nurse"
+    )
+
+
+def test_a_word_in_single_letters_and_a_baring_skirt():
+    assert refusal("a q u e e n").code == "near_miss"
+    assert refusal("a girl in a micro skirt").code == "child_rule"
