@@ -157,9 +157,9 @@ def test_a_machine_alone_takes_the_sum_of_its_calls() -> None:
 
 def test_more_users_need_more_machines_and_sharing_calls_helps() -> None:
     work = passes(2, 25, 5, "exact")
-    options = {"rate": 60.0, "hours": 0.1, "seed": 1, "patience": 1.0}
-    few, _ = fewest(TIMES, work, users=100, rows=32, **options)  # type: ignore[arg-type]
-    many, told = fewest(TIMES, work, users=1000, rows=32, **options)  # type: ignore[arg-type]
-    single, _ = fewest(TIMES, work, users=1000, rows=4, **options)  # type: ignore[arg-type]
+    options = {"rate": 60.0, "hours": 0.02, "seed": 1, "patience": 1.0}
+    few, _ = fewest(TIMES, work, users=40, rows=32, **options)  # type: ignore[arg-type]
+    many, told = fewest(TIMES, work, users=400, rows=32, **options)  # type: ignore[arg-type]
+    single, _ = fewest(TIMES, work, users=400, rows=4, **options)  # type: ignore[arg-type]
     assert few < many <= single
     assert told["wait, 95 % s"] <= 1.0
