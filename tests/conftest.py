@@ -46,7 +46,9 @@ def running(pair: str, **settings: object) -> Iterator[str]:
     engine = Engine(load(known.cloud, vae=False))
     chosen = Settings(pair=pair, **settings)  # type: ignore[arg-type]
     app = create_app(engine, model_info(known.name, engine, known.guidance), chosen)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, log_level="error", access_log=False)
+    )
     listener = _listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

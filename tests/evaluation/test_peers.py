@@ -43,7 +43,8 @@ def test_no_output_tells_two_words_apart_by_more_than_epsilon_allows(
 @pytest.mark.parametrize("kind", dp.KINDS)
 def test_a_larger_epsilon_gives_more_away(vocabulary: dp.Vocabulary, kind: str) -> None:
     sensitive, rng = dp.sensitive_tokens(vocabulary, SET), np.random.default_rng(0)
-    rates = []
+    a, b = sorted(sensitive)
+    rates, apart = [], []
     for epsilon in (0.1, 4.0, 40.0):
         mechanism = dp.Mechanism(kind, epsilon, vocabulary)
         wins = 0
@@ -51,8 +52,11 @@ def test_a_larger_epsilon_gives_more_away(vocabulary: dp.Vocabulary, kind: str) 
             sent = mechanism.sanitise(SET[i % 2], sensitive, rng)
             wins += dp.best_guess(mechanism, sent, SET, sensitive) == i % 2
         rates.append(wins / 120)
+        p, q = mechanism.row(a, sensitive), mechanism.row(b, sensitive)
+        assert p is not None and q is not None
+        apart.append(0.5 * float(np.abs(p - q).sum()))  # total variation: exact, no rounds
     assert rates[0] < 0.65 < 0.95 < rates[2]
-    assert rates[0] <= rates[1] <= rates[2]
+    assert apart[0] < apart[1] < apart[2]
 
 
 def test_other_mechanisms_and_epsilons_are_refused(vocabulary: dp.Vocabulary) -> None:

@@ -62,6 +62,7 @@ class Lines(logging.Formatter):
 
 def set_up(level: str) -> None:
     """Sends all logging of the process through ``Lines``; ``off`` for none."""
+    logging.raiseExceptions = False  # a handler that fails would print the record it was given
     root = logging.getLogger()
     root.handlers.clear()
     handler: logging.Handler = logging.NullHandler()
