@@ -74,18 +74,17 @@ def _possessive(units: list[Unit], i: int) -> bool:
     return units[i + 1].low == "'" and row.plural and units[i].low.endswith("s") and ended
 
 
-def _mentions(a: Analyser, i: int, last: int, lead: int) -> list[Span]:
+def _mentions(a: Analyser, i: int, last: int, lead: int, piece: Piece) -> list[Span]:
     """The spans of the words from i to the noun of a phrase, each with its slots."""
+    if last == i:
+        slots = tuple([slot for _, slot, _ in piece.parts if slot >= 0])
+        return [(a.units[lead].start, a.units[i].end, slots)]
     found = []
     for k in range(i, last + 1):
-        if k in a.swallowed and last > i:
-            slots = [part[1] for part in a.parts[last][-1:]]
-        else:
-            slots = [part[1] for part in a.parts.get(k, ())]
-        indices = tuple(draft.index for draft in slots if draft is not None)
+        parts = a.parts[last][-1:] if k in a.swallowed else a.parts.get(k, ())
+        indices = tuple([draft.index for _, draft, _ in parts if draft is not None])
         if indices:
-            begin = lead if last == i else k
-            found.append((a.units[begin].start, a.units[k].end, indices))
+            found.append((a.units[k].start, a.units[k].end, indices))
     return found
 
 
@@ -130,7 +129,7 @@ def assemble(a: Analyser) -> Analysis:
                 piece = written(a, i)
                 caps = _caps_here(a, i, lead, piece, start)
                 shouted = caps == "upper"
-            mentions = _mentions(a, i, last, lead)
+            mentions = _mentions(a, i, last, lead, piece)
             article = ""
             opened = ""  # brackets and quotes between the article and the piece
             if not gap:
