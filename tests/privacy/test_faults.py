@@ -543,3 +543,10 @@ def test_the_way_out_of_a_set_that_is_too_large(text, negative, way):
         expand(text, negative=negative)
     assert refused.value.code == "set_too_large"
     assert refused.value.hint[1] == way
+
+
+def test_a_couple_of_an_orientation_stands_with_no_child():
+    for text in ("a lesbian couple with their child", "two lesbian couples and a boy"):
+        with pytest.raises(PromptRefused) as refused:
+            expand(text)
+        assert refused.value.code == "child_rule"

@@ -61,6 +61,8 @@ _INTIMATE_ROWS = frozenset(
         "fiancé.sg",
         "lesbian.sg",
         "lesbian.pl",
+        "lesbian_couple.sg",
+        "lesbian_couple.pl",
         "hubby.sg",
     ]
 )
