@@ -77,6 +77,10 @@ def test_a_curve_is_shown_and_drawn(obclip: Obclip, tiny_pair: str, tmp_path: Pa
         (("--tune", "--sets", 0), "sets out of range"),
         (("--tune", "--output", "x.svg"), "expected .json"),
         (("--tune", "--most", "1,2"), "three ratios"),
+        (("--tune", "--most", "nan,1,2"), "three ratios"),
+        (("--tune", "--floor", "nan"), "floor out of range"),
+        (("--budget", "nan"), "budget out of range"),
+        (("--budget", "inf"), "budget out of range"),
         (("--tune", "--split", 26), "split out of range"),
     ],
 )
@@ -113,7 +117,7 @@ class Found:
     """A search that tries one recipe."""
 
     cases = ()
-    trials = (Trial("trial-0", Recipe(shared=True, guidance_every=2), 0.4, 0.03, 0.2, 0.1, 2),)
+    trials = (Trial("trial-0", Recipe(shared=True, guidance_every=2), 0.4, 0.03, 0.2, 0.1, 0.3, 2),)
 
     def front(self) -> list[Trial]:
         return list(self.trials)

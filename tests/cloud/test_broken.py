@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from obclip.cloud import attention, guidance, planner, sets, state
+from obclip.cloud import attention, catchup, guidance, planner, sets, state
 from obclip.cloud import engine as engine_module
 from obclip.cloud.engine import Engine
 from obclip.cloud.passes import Passes
@@ -62,6 +62,12 @@ def difference_turned_round(patch: Patch) -> None:
     """guidance.py: the carried difference is taken away instead of added."""
     sound = guidance.guided
     patch.setattr(engine_module, "guided", lambda c, d, g: sound(c, None if d is None else -d, g))
+
+
+def made_up_the_wrong_way(patch: Patch) -> None:
+    """catchup.py: new nodes are moved away from where their texts lead."""
+    sound = catchup.catch_up
+    patch.setattr(engine_module, "catch_up", lambda *given: sound(*given[:-1], -given[-1]))
 
 
 def sums_of_other_values(patch: Patch) -> None:
@@ -175,6 +181,7 @@ Break = Callable[[Patch], None]
 BREAKS: list[tuple[str, Break]] = [
     ("shared-uncond", shared_on_the_first_node),
     ("carried", difference_turned_round),
+    ("catch-up", made_up_the_wrong_way),
     ("trunk", mean_of_one),
     ("additive", sums_of_other_values),
     ("deep", features_never_renewed),

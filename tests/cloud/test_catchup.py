@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from obclip.cloud import catchup
-from obclip.cloud.catchup import catch_up, siblings
+from obclip.cloud.catchup import catch_up, stood_for
 from obclip.cloud.engine import Engine
-from obclip.cloud.plan import Mix, Plan, Step, singles
+from obclip.cloud.plan import Mix, Node, Plan, Step, singles
 from obclip.cloud.planner import build
 from obclip.cloud.recipe import Recipe
-from obclip.cloud.sets import copies, level
+from obclip.cloud.sets import copies, level, main_effects, marginals
 from obclip.cloud.state import State
 from obclip.diffusion.sampling import make_scheduler
 from obclip.errors import PlanError
@@ -24,6 +24,7 @@ from tests.tiny import SCHEDULER
 
 NODES = level((2, 2), [0, 1])
 WHOLE = ((0, 1, 2, 3),)
+COPIES = copies(WHOLE, NODES)
 
 
 def predicted(kind: str, state: State, timestep: Tensor, clean: Tensor) -> Tensor:
@@ -34,7 +35,16 @@ def predicted(kind: str, state: State, timestep: Tensor, clean: Tensor) -> Tenso
     return {"epsilon": noise, "v_prediction": alpha * noise - sigma * clean, "sample": clean}[kind]
 
 
-def run(kind: str, solver: str, branch: int, zero: bool, share: float) -> Tensor:
+def run(
+    kind: str,
+    solver: str,
+    branch: int,
+    zero: bool,
+    share: float,
+    old: tuple[Node, ...] = WHOLE,
+    mix: Mix = COPIES,
+) -> Tensor:
+    """Latents after seven steps, of candidates that nodes ``old`` stand for until ``branch``."""
     config: dict[str, Any] = {**SCHEDULER, "prediction_type": kind}
     if zero:
         config |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing",
@@ -45,17 +55,17 @@ def run(kind: str, solver: str, branch: int, zero: bool, share: float) -> Tensor
     torch.manual_seed(0)
     clean = torch.randn(1, 4, 3, 2, 2)
     start = torch.randn(1, 1, 3, 2, 2) * scheduler.init_noise_sigma
-    nodes = 1 if branch else 4
+    nodes = len(old) if branch else 4
     state = State(start.expand(-1, nodes, -1, -1, -1).clone(), scheduler)
     for index in range(7):
         timestep = scheduler.timesteps[index]
         if branch and index == branch:
-            mix = copies(WHOLE, NODES)
             state.mix(mix)
-        seen = clean.mean(1, keepdim=True) if index < branch else clean
+        early = torch.stack([clean[:, list(node)].mean(1) for node in old], 1)
+        seen = early if index < branch else clean
         prediction = predicted(kind, state, timestep, seen)
         if branch and index == branch:
-            prediction = catch_up(state, prediction, timestep, NODES, mix, share)
+            prediction = catch_up(state, prediction, timestep, NODES, old, mix, share)
         state.step(prediction, timestep)
     return state.latents
 
@@ -70,6 +80,16 @@ def test_constant_differences_are_made_up_for_exactly(kind: str, zero: bool, sol
     half = (run(kind, solver, 4, zero, 0.5) - exact).norm()
     assert late > 0.01
     assert float(half) == pytest.approx(float(late) / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("solver", ["dpm++", "ddim"])
+def test_interactions_that_sums_left_out_are_made_up_for_exactly(kind: str, solver: str) -> None:
+    sums = (marginals((2, 2), 0), main_effects((2, 2), 0))
+    exact = run(kind, solver, 0, False, 1.0)
+    made_up = run(kind, solver, 4, False, 1.0, *sums)
+    torch.testing.assert_close(made_up, exact, rtol=1e-4, atol=1e-4)
+    assert (run(kind, solver, 4, False, 0.0, *sums) - exact).norm() > 0.01
 
 
 def test_a_memory_that_is_not_moved_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +109,7 @@ def test_a_memory_that_is_not_moved_is_noticed(monkeypatch: pytest.MonkeyPatch) 
 def test_siblings_are_those_of_one_parent() -> None:
     pairs = level((2, 2), [0])
     values = torch.tensor([1.0, 3.0, 10.0, 30.0])[None, :, None]
-    found = siblings(values, NODES, copies(pairs, NODES))
+    found = stood_for(values, NODES, pairs, copies(pairs, NODES))
     assert found.flatten().tolist() == [2.0, 2.0, 20.0, 20.0]
 
 
@@ -105,10 +125,9 @@ def test_the_mean_of_the_set_stays_where_it_is(engine: Engine) -> None:
     torch.testing.assert_close(*means, rtol=1e-4, atol=1e-4)
 
 
-def test_only_copies_can_be_made_up_for() -> None:
-    both: Mix = ((0.5, 0.5), (1.0, 0.0))
-    steps = (Step(singles(2)), Step(((1,), (0,)), both, catch_up=1.0), Step(singles(2), both))
+def test_only_new_nodes_can_be_made_up_for() -> None:
+    steps = (Step(singles(2)), Step(singles(2), catch_up=1.0))
     with pytest.raises(PlanError, match="step 1: bad catch-up"):
-        Plan("x", 2, 5, 3, steps)
+        Plan("x", 2, 5, 2, steps)
     with pytest.raises(PlanError, match="catch_up"):
-        Recipe(catch_up=1.5)
+        Recipe(catch_up=2.5)

@@ -181,6 +181,18 @@ def test_our_plans_cost_at_most_what_is_promised(
     assert cost("balanced", n, sizes, 5) <= most
 
 
+@pytest.mark.parametrize("name", ["balanced", "fast"])
+def test_a_set_of_one_renews_its_guidance_where_others_branch(name: str) -> None:
+    """Else guidance that is carried from the branching on would come from pure noise."""
+
+    def renewals(n: int) -> list[int]:
+        program = make_plan(name, n, 25, 10, (n,) if n > 1 else ()).program
+        return [i for i, step in enumerate(program) if step.unconditional]
+
+    assert renewals(1) == renewals(2)
+    assert max(renewals(1)) > 0
+
+
 def test_a_second_ratio_compares_with_a_cloud_that_caches_as_hard() -> None:
     plan = make_plan("deep", 1, 25, 25)
     assert plan_cost(plan, lambda kind, rows: rows * SHARES[kind.features]).ratio_cached == 1.0

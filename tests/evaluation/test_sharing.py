@@ -76,13 +76,16 @@ def test_tuning_sets_are_of_every_size_and_none_is_reported_on() -> None:
     assert not {c.entry.prompt for c in found} & {e.prompt for e in entries()}
 
 
-def trial(cost: float, distance: float, sure: float = 0.0, sets: int = 4) -> Trial:
-    return Trial("t", Recipe(), cost, distance, sure, 0.0, sets)
+def trial(
+    cost: float, distance: float, sure: float = 0.0, sets: int = 4, worst: float = 0.0
+) -> Trial:  # fmt: skip
+    return Trial("t", Recipe(), cost, distance, sure, 0.0, worst, sets)
 
 
 def test_the_front_is_what_nothing_beats_within_the_floor() -> None:
     good = [trial(0.2, 0.3), trial(0.4, 0.1)]
-    others = [trial(0.4, 0.2), trial(0.1, 0.1, sure=2.0), trial(0.1, 0.0, sets=2)]
+    others = [trial(0.4, 0.2), trial(0.1, 0.1, sure=2.0), trial(0.1, 0.0, sets=2),
+              trial(0.1, 0.0, worst=2.1)]  # fmt: skip
     assert front([*others, *good], floor=1.0, sets=4) == good
 
 

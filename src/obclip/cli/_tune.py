@@ -24,7 +24,7 @@ def search(
     for name, value, low in (
         ("minutes", minutes, 0.0), ("floor", floor, 0.0), ("sets", float(sets), 1.0),
     ):  # fmt: skip
-        if value < low:
+        if not value >= low:  # not a number is none of them
             raise PlanError(
                 f"{name} out of range", code=f"bad_{name}", got=value, expected=f"{low:g} or more"
             )
@@ -42,6 +42,8 @@ def search(
         )  # progress, not the result
 
     tuner.run(60 * minutes, on_trial)
+    from obclip.evaluation.tuning import WORST
+
     found = tuner.front()
     if as_json:
         click.echo(json.dumps({
@@ -53,9 +55,9 @@ def search(
     candidates = sum(c.candidates.n for c in tuner.cases)
     click.echo(
         f"{len(tuner.trials)} recipes on {len(tuner.cases)} tuning sets ({candidates} candidates), "
-        f"at most {floor:g} points lost:"
+        f"at most {floor:g} points lost (of the worst value {WORST * floor:g}):"
     )
-    click.echo("cost   distance  sure    right   recipe")
+    click.echo("cost   distance  sure    right   worst   recipe")
     for trial in found:
         click.echo(line(trial))
 
@@ -104,7 +106,7 @@ def limits(most: str | None) -> tuple[float, ...] | None:
         found = tuple(float(part) for part in most.split(","))
     except ValueError:
         found = ()
-    if len(found) != 3 or min(found) <= 0:
+    if len(found) != 3 or not all(value > 0 for value in found):
         raise PlanError("bad limits", code="bad_most", got=most, expected="three ratios, R,R,R")
     return found
 
@@ -113,6 +115,7 @@ def line(trial: Trial) -> str:
     """A trial on one line: share of the cost, distance, points lost, what the recipe says."""
     return (
         f"{trial.cost:.3f}  {trial.distance:.4f}    {trial.sure:+5.2f}   {trial.right:+5.2f}   "
+        f"{trial.worst:+5.2f}   "
         f"{said(trial.recipe)}"
     )
 

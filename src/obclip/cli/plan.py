@@ -123,7 +123,7 @@ def _extra(plan: Plan, model: Model, budget: float | None, seconds: bool) -> dic
     out: dict[str, Any] = {}
     batch = 32
     if budget is not None:
-        if budget <= 0:
+        if not 0 < budget < float("inf"):
             raise PlanError(
                 "budget out of range", code="bad_budget", got=budget, expected="over 0 GiB"
             )

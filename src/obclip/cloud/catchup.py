@@ -1,14 +1,15 @@
 """Making up for a late branching: a new node is moved to where its own text would have led it.
 
 A deterministic solver's latent at step j is a mix of the noise and of the clean pictures that it
-has predicted so far. Nodes that branch at j have followed their parent's predictions until then. If
-each node's difference from its siblings is taken to have been what it is now, all along, then the
-latent that it would have is known without running anything:
+has predicted so far. Nodes made at j out of older ones have followed those nodes' predictions until
+then. If each node's difference from what its makers stand for is taken to have been what it is now,
+all along, then the latent that it would have is known without running anything:
 
-    x + (alpha_j - alpha_0 sigma_j / sigma_0) d,    d = own clean picture - mean of the siblings'
+    x + (alpha_j - alpha_0 sigma_j / sigma_0) d,    d = own clean picture - what stood for it
 
-and the solver's remembered predictions move by ``d``. The mean over siblings stays where it was, so
-no sibling is favoured.
+and the solver's remembered predictions move by ``d``. Of a copy, what stood for it is the mean of
+its siblings; of a sum of main effects, the sum of the effects without interactions. The mean over
+the set stays where it was, so no candidate is favoured.
 """
 
 from __future__ import annotations
@@ -17,49 +18,46 @@ import torch
 from torch import Tensor
 
 from obclip.cloud.plan import Mix, Node
-from obclip.cloud.state import State
+from obclip.cloud.state import State, mixed
 
 
 def catch_up(
-    state: State, prediction: Tensor, timestep: Tensor, nodes: tuple[Node, ...], mix: Mix,
-    share: float,
+    state: State, prediction: Tensor, timestep: Tensor, nodes: tuple[Node, ...],
+    old: tuple[Node, ...], mix: Mix, share: float,
 ) -> Tensor:  # fmt: skip
     """Moves latents and the solver's memory; returns the prediction as it is at the new place.
 
     Args:
         prediction: of the step that begins now, (images, nodes, channels, h, w), guided.
-        mix: the branching that made ``nodes``: copies, a parent each.
-        share: of the difference that is made up for, 0 to 1.
+        nodes, old: of this step and of the one before; ``mix`` made the one of the other.
+        share: of the difference that is made up for.
     """
     alpha, sigma = _levels(state, timestep)
     first_alpha, first_sigma = _levels(state, state.scheduler.timesteps[0])
     kind = state.scheduler.config.prediction_type
-    apart = share * (prediction - siblings(prediction, nodes, mix))
-    weight = alpha - first_alpha * sigma / first_sigma
-    # what each kind of model predicts, solved for the clean picture x0 that must stay the same
-    if kind == "epsilon":
-        clean = -sigma / alpha * apart
-        prediction = prediction + weight / sigma * clean
-    elif kind == "v_prediction":
-        clean = -sigma * apart
-        prediction = prediction + alpha / sigma * weight * clean
-    else:
-        clean = apart
-    state.latents = state.latents + weight * clean
+    apart = share * (prediction - stood_for(prediction, nodes, old, mix))
+    clean = {"epsilon": -sigma / alpha, "v_prediction": -sigma}.get(kind, 1.0) * apart
+    moved = (alpha - first_alpha * sigma / first_sigma) * clean
+    state.latents = state.latents + moved
     past = getattr(state.scheduler, "model_outputs", [])  # of DPM-Solver++: clean pictures
     for i, output in enumerate(past):
         if output is not None:
             past[i] = output + clean.flatten(0, 1)
-    return prediction
+    # the prediction that says the same clean picture at the new place
+    return prediction + {"epsilon": 1 / sigma, "v_prediction": alpha / sigma}.get(kind, 0.0) * moved
 
 
-def siblings(values: Tensor, nodes: tuple[Node, ...], mix: Mix) -> Tensor:
-    """The mean over the nodes of the same parent, by members: (images, nodes, ...) in and out."""
-    parents = torch.tensor(mix, dtype=values.dtype, device=values.device)  # new old
-    counts = torch.tensor([float(len(n)) for n in nodes], dtype=values.dtype, device=values.device)
-    shares = parents * counts[:, None]
-    shares = shares / shares.sum(0, keepdim=True).clamp(min=1.0)
-    return torch.einsum("mo,no,in...->im...", parents, shares, values)
+def stood_for(values: Tensor, nodes: tuple[Node, ...], old: tuple[Node, ...], mix: Mix) -> Tensor:
+    """What the old nodes could say of the new ones: (images, nodes, ...) in and out.
+
+    Each old node is the mean of the new ones by common members, and is then mixed as they were.
+    """
+    within = torch.tensor(
+        [[float(len(set(o) & set(n))) for n in nodes] for o in old],
+        dtype=values.dtype, device=values.device,
+    )  # fmt: skip
+    means = torch.einsum("on,in...->io...", within / within.sum(1, keepdim=True), values)
+    return mixed(means, mix)
 
 
 def _levels(state: State, timestep: Tensor) -> tuple[float, float]:

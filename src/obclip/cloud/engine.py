@@ -100,8 +100,9 @@ class Engine:
             timestep = state.scheduler.timesteps[index]
             prediction = self._predict(job, plan, index, state, passes, texts)
             if step.mix is not None and step.catch_up:
+                old = plan.program[index - 1].nodes
                 prediction = catch_up(
-                    state, prediction, timestep, step.nodes, step.mix, step.catch_up
+                    state, prediction, timestep, step.nodes, old, step.mix, step.catch_up
                 )
             state.step(prediction, timestep)
         latents = state.latents

@@ -59,7 +59,7 @@ class Step:
     """One solver step of all nodes.
 
     ``mix`` makes the nodes out of those of the step before; None: they are the same ones.
-    ``catch_up`` is the share of new nodes' difference that is made up for (``catchup``).
+    ``catch_up`` is the share that is made up for of what new nodes differ by (``catchup``).
     """
 
     nodes: tuple[Node, ...]
@@ -204,9 +204,8 @@ class _Walk:
                 raise _bad("mix", "one", "none in the first step: all start from one noise")
             _check_mix("mix", step.mix, len(step.nodes), len(self.nodes))
             self.full = self.attention = self.entry = None
-        copied = step.mix is not None and all(set(row) <= {0.0, 1.0} for row in step.mix)
-        if not 0 <= step.catch_up <= 1 or (step.catch_up and not copied):
-            raise _bad("catch-up", step.catch_up, "0 to 1, where new nodes copy old ones")
+        if not 0 <= step.catch_up <= 2 or (step.catch_up and step.mix is None):
+            raise _bad("catch-up", step.catch_up, "0 to 2, where nodes are new")
         self.nodes = step.nodes
         self._kind(step)
         if step.guidance in (Guidance.OWN, Guidance.SHARED):

@@ -22,20 +22,23 @@ from obclip.cloud.schedule import SD, first_step, log_snr
 from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
 
-# log-SNR of steps 4 to 8 of 25 on Stable Diffusion's schedule, halfway to the step before
-_S4, _S5, _S6, _S7, _S8 = -3.4, -3.1, -2.75, -2.45, -2.15
+# log-SNR of steps 3 to 8 of 25 on Stable Diffusion's schedule, halfway to the step before
+_S3, _S4, _S6, _S8 = -3.8, -3.43, -2.75, -2.15
+#: For ``guidance_every``: from the branching on, guidance is carried.
+_NEVER = 99
 
-#: The plans a request may name.
+#: The plans a request may name. How they were chosen, and their figures: docs/plans.md.
 NAMED: dict[str, Recipe] = {
     "exact": Recipe(),
     "paper-cache": Recipe(published=Published()),
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
-        branch=(_S5, _S6, _S8), guidance_every=2, shared=True, refresh=2, alone=2,
+        branch=(_S3,), tree=False, catch_up=1.0, guidance_every=_NEVER, refresh=3, additive=12,
+        alone=2,
     ),
     "fast": Recipe(
-        branch=(_S5, _S7, _S8), guidance_every=4, shared=True, refresh=3, alone=0,
-        additive=12, crossed=1,
+        branch=(_S3,), tree=False, catch_up=1.0, guidance_every=_NEVER, refresh=4, depth=1,
+        additive=12, alone=0,
     ),
 }  # fmt: skip
 
@@ -43,6 +46,7 @@ NAMED: dict[str, Recipe] = {
 SINGLE: dict[str, Recipe] = {
     "first-step": Recipe(share_first=True),
     "trunk": Recipe(branch=(_S4,), tree=False),
+    "catch-up": Recipe(branch=(_S4,), tree=False, catch_up=1.0),
     "tree": Recipe(branch=(_S4, _S6, _S8)),
     "shared-uncond": Recipe(shared=True),
     "carried": Recipe(guidance_every=3),
@@ -140,12 +144,10 @@ class _Maker:
         """Stages in order; the first begins at step 0."""
         recipe, n, sizes = self.recipe, self.n, self.sizes
         axes = sets.order(sizes)
+        last = max(0, self.split - recipe.alone)  # where everyone runs alone at the latest
         if n == 1 or not recipe.branch:
             return [(0, (singles(n), None))]
-        whole = (tuple(range(n)),)
-        last = max(0, self.split - recipe.alone)  # where everyone runs alone at the latest
-        latest = min(last, max(0, self.split - 1))  # a branch that no step runs draws nobody
-        at = [min(first_step(self.schedule, self.steps, b), latest) for b in recipe.branch]
+        at, whole = self._branchings(), (tuple(range(n)),)
         if recipe.additive and n >= recipe.additive and len(axes) > 1:
             nodes = sets.marginals(sizes, recipe.crossed)
             effects = sets.main_effects(sizes, recipe.crossed)
@@ -166,14 +168,23 @@ class _Maker:
             before = nodes
         return stages
 
+    def _branchings(self) -> list[int]:
+        """The steps at which the first, second, ... attribute branches off."""
+        # a branch that no step runs draws nobody
+        latest = max(0, self.split - max(1, self.recipe.alone))
+        return [min(first_step(self.schedule, self.steps, b), latest) for b in self.recipe.branch]
+
     def _savings(self, program: list[Step]) -> list[Step]:
         recipe = self.recipe
         snr = log_snr(self.schedule, self.steps)
+        # who has nobody to branch off renews at the same noise as everyone else
+        renewed = set(self._branchings()) if self.n == 1 else set()
         since_full: int | None = None
         since_guided: int | None = None
         out = []
         for index, step in enumerate(program):
-            if since_full is None or step.mix is not None or since_full >= recipe.refresh - 1:
+            new = step.mix is not None or index in renewed
+            if since_full is None or new or since_full >= recipe.refresh - 1:
                 since_full = 0
             else:
                 since_full += 1
@@ -182,8 +193,8 @@ class _Maker:
             low, high = recipe.guided or (-float("inf"), float("inf"))
             # an unconditional pass that comes rarely has no fresh features to stand on
             due = since_guided is None or since_guided >= recipe.guidance_every - 1
-            # a parent's difference says nothing of what its children differ by
-            due = due or step.mix is not None
+            # a parent's difference says nothing of what its children differ by; that of a sum does
+            due = due or (new and (step.mix is None or sets.are_copies(step.mix)))
             if not low <= snr[index] <= high:
                 guidance = Guidance.NONE
             elif due and (full or recipe.guidance_every == 1):
@@ -193,8 +204,7 @@ class _Maker:
                 guidance = Guidance.NONE
             else:
                 guidance, since_guided = Guidance.CARRIED, since_guided + 1
-            new = step.mix is not None and sets.are_copies(step.mix)
-            late = recipe.catch_up if new else 0.0
+            late = recipe.catch_up if step.mix is not None else 0.0
             out.append(replace(step, guidance=guidance, kind=kind, catch_up=late))
         return out
 

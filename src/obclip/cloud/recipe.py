@@ -5,7 +5,9 @@ A recipe is what a tuner varies; ``planner.build`` turns it into the plan of one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from obclip.errors import PlanError
 
@@ -41,13 +43,16 @@ class Recipe:
         additive: product sets of at least this many candidates run as main effects between the
             first branch point and the steps alone; 0 for never.
         crossed: attributes (fewest values first) whose interactions the additive form keeps.
-        catch_up: share of what a branch differs by that is made up for when it begins, as if it had
-            been there from the start.
-        shared: one unconditional pass for all nodes, on their mean latent.
+        catch_up: share of what new nodes differ by that is made up for when they begin, as if they
+            had been there from the start; of a sum of main effects, the interactions. More than 1
+            where the difference seen at a common latent is less than the one seen at their own.
+        shared: one unconditional pass for all nodes, on their mean latent. Predicted noise moves
+            with the latent, so an epsilon model draws its nodes together by this, the more the
+            higher the guidance scale; v hardly moves.
         share_first: the unconditional pass of step 0 is common: all latents are equal there, so
             this changes nothing but the cost.
-        guidance_every: the guidance difference is renewed every so many steps and at every
-            branching, else carried.
+        guidance_every: the guidance difference is renewed every so many steps and wherever nodes
+            branch off others, else carried.
         guided: (from, to) in log-SNR: outside, the conditional prediction stands alone.
         refresh: the whole network runs every so many steps, else its outer layers only.
         depth: skip connections that such a shallow pass renews.
@@ -76,8 +81,8 @@ class Recipe:
             value = getattr(self, field)
             if value < low:
                 raise _bad(field, value, f"{low} or more")
-        if not 0 <= self.catch_up <= 1:
-            raise _bad("catch_up", self.catch_up, "0 to 1")
+        if not 0 <= self.catch_up <= 2:
+            raise _bad("catch_up", self.catch_up, "0 to 2")
         if list(self.branch) != sorted(self.branch):
             raise _bad("branch", self.branch, "ascending log-SNR")
         if self.alone == 0 and not self.additive:
@@ -86,6 +91,27 @@ class Recipe:
             raise _bad("branch", "none", "a branch point, for an additive recipe")
         if self.published is not None and replace(self, published=None) != Recipe():
             raise _bad("published", "other savings besides", "the published ones alone")
+
+    @staticmethod
+    def of(said: Mapping[str, Any]) -> Recipe:
+        """A recipe from its fields as JSON has them; those not said are the defaults.
+
+        Raises:
+            PlanError: an unknown field, or a value of another type or range.
+        """
+        known = [f.name for f in fields(Recipe)]
+        unknown = sorted(set(said) - set(known))
+        if unknown:
+            raise _bad("field", unknown[0], ", ".join(known))
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in said.items()
+        }
+        try:
+            if values.get("published") is not None:
+                values["published"] = Published(**values["published"])
+            return Recipe(**values)
+        except TypeError as error:
+            raise _bad("value", str(error), "numbers, lists of numbers, true or false") from None
 
 
 def _bad(field: str, got: object, expected: str) -> PlanError:

@@ -83,10 +83,12 @@ class Studio:
 
     def __init__(
         self, pair: Pair, judge: Judge, *, steps: int, split: int, scheduler: str = "dpm++",
-        batch: int = BATCH,
+        batch: int = BATCH, dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
         self.engine = Engine(load(pair.cloud, vae=False), batch=2 * batch)
         self.device = Device(load(pair.device))
+        for parts in (self.engine.parts, self.device.parts):  # texts and decoder stay as they are
+            parts.unet.to(dtype)
         self.judge, self.split, self.batch = judge, split, batch
         side = self.engine.parts.side
         self.sampling = Sampling(scheduler, steps, pair.guidance, side, side)
@@ -100,29 +102,40 @@ class Studio:
             sizes_of(case.candidates) or None, self.engine.parts.schedule, name=name,
         )  # fmt: skip
 
-    @torch.inference_mode()
     def draw(self, case: Case, plans: Mapping[str, Plan]) -> dict[str, Seen]:
         """The pictures of all candidates under each plan, judged.
 
         Raises:
             PlanError: a plan that does not fit the set or the model.
         """
+        return self.finish(case, self.hand(case, plans))
+
+    def hand(self, case: Case, plans: Mapping[str, Plan]) -> dict[str, Tensor]:
+        """What the device is handed under each plan: latents (n, c, h, w), a row a candidate."""
         for texts in self._texts:
             texts.forget()
-        prompts, s = list(case.candidates.prompts), self.sampling
-        job = Job(prompts, (), s.scheduler, s.guidance, s.height, s.width, 1, case.entry.seed)
+        s = self.sampling
+        job = Job(
+            list(case.candidates.prompts), (), s.scheduler, s.guidance, s.height, s.width, 1,
+            case.entry.seed,
+        )  # fmt: skip
         # the wire carries fp16
-        handed = [self.engine.run(job, plan)[0].half().float() for plan in plans.values()]
-        rows, asked = torch.cat(handed), prompts * len(plans)
+        return {n: self.engine.run(job, plan)[0].half().float() for n, plan in plans.items()}
+
+    @torch.inference_mode()
+    def finish(self, case: Case, handed: Mapping[str, Tensor]) -> dict[str, Seen]:
+        """Finishes what was handed over and judges it."""
+        prompts = list(case.candidates.prompts)
+        rows, asked = torch.cat(list(handed.values())), prompts * len(handed)
         done = [
             self.device.finish_latents(
-                rows[i : i + self.batch], asked[i : i + self.batch], [], s, self.split
+                rows[i : i + self.batch], asked[i : i + self.batch], [], self.sampling, self.split
             )
             for i in range(0, len(rows), self.batch)
         ]
         pictures = pixels([p for part in done for p in decode(self.device.parts, part)])
         parts = torch.split(pictures, len(prompts))
-        return {name: self.see(p, case) for name, p in zip(plans, parts, strict=True)}
+        return {name: self.see(p, case) for name, p in zip(handed, parts, strict=True)}
 
     def see(self, pictures: Tensor, case: Case) -> Seen:
         """Judges uint8 pictures (n, 3, h, w) of a set's candidates, in canonical order."""
@@ -139,3 +152,23 @@ class Studio:
             for i, asked in enumerate(case.asked)
         )
         return Seen(pictures, verdict.features, values, sure)
+
+
+def hand_over_loss(found: Tensor, exact: Tensor) -> tuple[list[float], list[float]]:
+    """How far latents at the hand-over are from those of ``exact``, candidate by candidate.
+
+    Args:
+        found, exact: (n, channels, h, w), candidates in the same order.
+
+    Returns:
+        The distance to ``exact``, as a share of the candidates' mean distance from their mean, and
+        how much of what the candidate differs by from the set's mean is there: 1 for all of it,
+        less for a candidate that is drawn to the mean. Both empty for a set of one.
+    """
+    if len(exact) == 1:
+        return [], []
+    own, other = (z.flatten(1) - z.flatten(1).mean(0) for z in (exact, found))
+    spread = own.norm(dim=1).mean()
+    far = (found - exact).flatten(1).norm(dim=1) / spread
+    kept = (own * other).sum(1) / own.square().sum(1).clamp(min=1e-12)
+    return far.tolist(), kept.tolist()

@@ -28,8 +28,12 @@ from obclip.evaluation.variations import STARTS, varied
 
 #: Value counts of the sets that a cost limit is stated for.
 REFERENCE = ((2,), (2, 3), (2, 3, 5))
-#: Distance to ``exact`` that ends a trial before all sets are drawn.
+#: Times the floor that a loss may be before all sets are drawn; more ends a trial.
 HOPELESS = 3.0
+#: Times the floor that the worst protected value may lose.
+WORST = 2.0
+#: Attributes of the judge whose values are protected.
+_PROTECTED = ("gender", "age", "tone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Trial:
         distance: mean distance to the pictures of ``exact`` in the judge's features.
         sure: points that the judge's probability of the asked-for values falls by.
         right: points that the share of pictures with the asked-for values falls by.
+        worst: ``sure`` of the protected value that loses most.
         sets: how many were drawn; fewer than asked for if it was hopeless.
     """
 
@@ -50,6 +55,7 @@ class Trial:
     distance: float
     sure: float
     right: float
+    worst: float
     sets: int
 
 
@@ -64,8 +70,15 @@ def tuning_cases(count: int) -> list[Case]:
 
 
 def front(trials: list[Trial], floor: float, sets: int) -> list[Trial]:
-    """Trials within the floor that no other one beats in both cost and distance, cheapest first."""
-    good = [t for t in trials if t.sets == sets and max(t.sure, t.right) <= floor]
+    """Trials within the floor that no other one beats in both cost and distance, cheapest first.
+
+    The mean over all values may lose ``floor`` points, the worst protected value ``WORST`` times
+    as many: what is gained elsewhere does not make up for it.
+    """
+    good = [
+        t for t in trials
+        if t.sets == sets and max(t.sure, t.right) <= floor and t.worst <= WORST * floor
+    ]  # fmt: skip
     return sorted(
         (t for t in good if not any(_beats(o, t) for o in good)), key=lambda t: (t.cost, t.distance)
     )
@@ -152,12 +165,16 @@ class Tuner:
         far: list[float] = []
         sure: list[float] = []
         right: list[float] = []
+        by_value: dict[tuple[str, str], list[float]] = {}
         drawn = 0
         for found, plan, exact in zip(self.cases, plans, self._exact, strict=True):
             seen = self.studio.draw(found, {name: plan})[name]
             far += paired_distance(seen.features, exact.features).tolist()
             for i, asked in enumerate(found.asked):
-                sure += [100 * (exact.sure[i][a] - seen.sure[i][a]) for a in asked]
+                lost = {a: 100 * (exact.sure[i][a] - seen.sure[i][a]) for a in asked}
+                sure += lost.values()
+                for a in set(asked) & set(_PROTECTED):
+                    by_value.setdefault((a, asked[a]), []).append(lost[a])
                 right += [
                     100.0 * ((exact.values[i][a] == v) - (seen.values[i][a] == v))
                     for a, v in asked.items()
@@ -165,8 +182,9 @@ class Tuner:
             drawn += 1
             if drawn >= len(self.cases) / 3 and float(np.mean(sure)) > HOPELESS * self.floor:
                 break
-        distance, lost, wrong = (float(np.mean(v)) for v in (far, sure, right))
-        return Trial(name, recipe, cost / whole, distance, lost, wrong, drawn)
+        worst = max((float(np.mean(v)) for v in by_value.values()), default=0.0)
+        distance, lost_sure, lost_right = (float(np.mean(v)) for v in (far, sure, right))
+        return Trial(name, recipe, cost / whole, distance, lost_sure, lost_right, worst, drawn)
 
     def _next(self) -> Iterator[tuple[str, Recipe]]:
         """Known recipes first, then changes to those of the front."""
@@ -209,7 +227,4 @@ class Tuner:
 
 
 def _trial(fields: dict[str, Any]) -> Trial:
-    recipe = dict(fields["recipe"])
-    recipe["branch"] = tuple(recipe["branch"])
-    recipe["guided"] = None if recipe["guided"] is None else tuple(recipe["guided"])
-    return Trial(**{**fields, "recipe": Recipe(**recipe)})
+    return Trial(**{**fields, "recipe": Recipe.of(fields["recipe"])})

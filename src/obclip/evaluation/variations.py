@@ -15,20 +15,25 @@ from obclip.errors import PlanError
 GRID = (
     -99.0, -7.0, -5.8, -4.9, -4.5, -4.2, -3.75, -3.4, -3.1, -2.75, -2.45, -2.15, -1.85,
 )  # fmt: skip
-#: Where a search begins besides the known plans: early branches with rare whole passes, and sums.
+#: For ``guidance_every``: guidance is renewed at branchings alone.
+_NEVER = 99
+#: Where a search begins besides the known plans: everyone at once or as a tree, early with rare
+#: whole passes or later with more of them, guidance carried from the branching on or shared.
 STARTS: dict[str, Recipe] = {
     f"{name}-{share:g}": Recipe(
-        branch=branch, guidance_every=every, shared=True, refresh=refresh, alone=alone,
-        additive=additive, catch_up=share,
+        branch=branch, tree=len(branch) > 1, guidance_every=every, shared=shared, refresh=refresh,
+        depth=depth, additive=12, alone=alone, catch_up=share,
     )
-    for share in (1.0, 0.5, 0.0)
-    for name, branch, every, refresh, alone, additive in (
-        ("early", (-7.0, -3.4, -2.15), 2, 2, 1, 0),
-        ("rare", (-7.0, -3.75, -2.75), 2, 3, 1, 0),
-        ("short", (-4.9, -3.4, -2.45), 2, 3, 1, 0),
-        ("late", (-4.2, -2.75, -2.15), 2, 2, 1, 0),
-        ("sums", (-99.0,), 3, 3, 2, 6),
-        ("late sums", (-4.9,), 3, 3, 2, 6),
+    for share in (1.0, 1.5)
+    for name, branch, every, shared, refresh, depth, alone in (
+        ("first", (-4.9,), _NEVER, False, 4, 1, 3),
+        ("early", (-4.2,), _NEVER, False, 4, 2, 3),
+        ("middle", (-3.75,), _NEVER, False, 3, 2, 2),
+        ("late", (-3.4,), _NEVER, False, 2, 2, 2),
+        ("tree", (-4.2, -3.4), _NEVER, False, 3, 2, 3),
+        ("shared", (-4.2,), 1, True, 3, 2, 3),
+        ("late shared", (-3.4,), 1, True, 2, 2, 2),
+        ("sums", (-3.75,), _NEVER, False, 4, 1, 0),
     )
 }  # fmt: skip
 
@@ -59,12 +64,12 @@ def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
         flag: dict[str, Any] = {field: not getattr(parent, field)}
         return replace(parent, **flag)
     if field == "catch_up":
-        return replace(parent, catch_up=float(rng.choice([0.0, 0.5, 0.75, 1.0])))
+        return replace(parent, catch_up=float(rng.choice([0.0, 0.5, 0.75, 1.0, 1.5])))
+    if field == "guidance_every":
+        return replace(parent, guidance_every=int(rng.choice([1, 2, 3, 4, _NEVER])))
     if field == "additive":
         least, crossed = ((0, 0), (4, 0), (4, 1), (12, 1))[int(rng.integers(4))]
         return replace(parent, additive=least, crossed=crossed)
-    low, high = {"alone": (0, 3), "guidance_every": (1, 4), "refresh": (1, 4), "depth": (1, 4)}[
-        field
-    ]
+    low, high = {"alone": (0, 3), "refresh": (1, 5), "depth": (1, 4)}[field]
     number: dict[str, Any] = {field: int(rng.integers(low, high + 1))}
     return replace(parent, **number)
