@@ -3,8 +3,9 @@
 Three parts, each printed as it is measured:
 
 1. the bundled pair, fp32: each named plan and cloud-only in turn, several rounds;
-2. a full-size SD-1.x UNet with random weights, bf16: the same with fewer runs. Cloud-only is timed
-   over a few of its steps, which all cost the same, and scaled;
+2. a full-size SD-1.x UNet with random weights, bf16: the same with fewer plans and runs, for
+   pictures of any side. Cloud-only is timed over a few of its steps, which all cost the same, and
+   scaled;
 3. the engine at N = 1 and all steps against ``diffusers.StableDiffusionPipeline`` with the same
    weights, in pairs of alternating order.
 """
@@ -15,7 +16,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -27,30 +28,20 @@ from obclip.cloud.cost import counter, plan_cost
 from obclip.cloud.engine import Engine, Job
 from obclip.cloud.plan import Plan
 from obclip.cloud.planner import NAMED, make_plan
-from obclip.cloud.seconds import calibrate
+from obclip.cloud.seconds import Seconds, calibrate
 from obclip.diffusion.architectures import SD1
-from obclip.diffusion.denoiser import Conditioning
-from obclip.diffusion.loading import Parts, load, quiet
+from obclip.diffusion.loading import load
 from obclip.diffusion.pairs import find
 from obclip.diffusion.sampling import make_scheduler
-
-TOKENS = 77
-SCHEDULE = {
-    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-    "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "leading",
-    "clip_sample": False, "set_alpha_to_one": False, "prediction_type": "epsilon",
-}  # fmt: skip
-#: A UNet of the same kind that runs in no time.
-SMALL = {**SD1, "block_out_channels": (32, 32, 64, 64), "sample_size": 8, "attention_head_dim": 2}
+from training.plans.random_cloud import SMALL, TOKENS, random_engine, with_decoder
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is run: sides in pixels, steps of the scaled cloud-only run, rounds, pairs."""
+    """How much is run: steps of the scaled cloud-only run at full size, rounds, pairs."""
 
     steps: int
     split: int
-    side: int
     cloud_steps: int
     rounds: int
     pairs: int
@@ -58,51 +49,10 @@ class Scale:
     unet: dict[str, Any]
 
 
-FULL = Scale(25, 10, 512, 5, 3, 9, 3, SD1)
-TINY = Scale(5, 3, 64, 2, 1, 1, 1, SMALL)
-
-
-class Texts:
-    """A denoiser's text side with made-up states: the UNet's time does not depend on the words."""
-
-    def __init__(self, unet: Any) -> None:
-        self.unet = unet
-
-    def encode(self, prompts: Sequence[str], height: int, width: int) -> Conditioning:
-        torch.manual_seed(0)
-        states = torch.randn(len(prompts), TOKENS, self.unet.config.cross_attention_dim)
-        return Conditioning(states.to(self.unet.dtype))
-
-    def encode_empty(self, times: int, height: int, width: int) -> Conditioning:
-        return self.encode([""] * times, height, width)
-
-    def predict(self, latents: Tensor, timestep: Tensor | float, cond: Conditioning) -> Tensor:
-        out: Tensor = self.unet(
-            latents.to(self.unet.dtype), timestep, encoder_hidden_states=cond.states,
-            return_dict=False,
-        )[0]  # fmt: skip
-        return out
-
-
-def random_engine(config: dict[str, Any], dtype: torch.dtype) -> Engine:
-    """A cloud with random weights and no text encoder."""
-    from diffusers import UNet2DConditionModel
-
-    quiet()
-    torch.manual_seed(0)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        unet = UNet2DConditionModel.from_config(config).eval().requires_grad_(False)
-    finally:
-        torch.set_default_dtype(before)
-    vae = {"_class_name": "AutoencoderKL", "block_out_channels": [128, 256, 512, 512]}
-    parts = Parts(
-        "random weights", "StableDiffusionPipeline", unet, (), (), None, vae, dict(SCHEDULE)
-    )
-    engine = Engine(parts, batch=32)
-    engine.denoiser = Texts(unet)  # type: ignore[assignment]
-    return engine
+FULL = Scale(25, 10, 5, 3, 9, 3, SD1)
+TINY = Scale(5, 3, 2, 1, 1, 1, SMALL)
+#: Plans timed at full size, where a run takes minutes.
+FEW = ("exact", "paper-reuse", "balanced", "fast")
 
 
 def job_of(n: int, side: int, guidance: float) -> Job:
@@ -117,9 +67,13 @@ def timed(work: Callable[[], object]) -> float:
 
 def plans_on(
     engine: Engine, side: int, guidance: float, sizes: tuple[int, ...], names: Sequence[str],
-    scale: Scale, cloud_steps: int, rounds: int,
-) -> None:  # fmt: skip
-    """A table of one set: FLOPs, predicted and measured seconds, each as a ratio to cloud-only."""
+    scale: Scale, cloud_steps: int, rounds: int, known: Seconds | None = None,
+) -> Seconds:  # fmt: skip
+    """A table of one set: FLOPs, predicted and measured seconds, each as a ratio to cloud-only.
+
+    Returns:
+        The calibration: what ``known`` held, and what it lacked.
+    """
     parts, n = engine.parts, prod(sizes)
     cells = side // parts.latent_factor
     tokens = int(parts.tokenizers[0].model_max_length) if parts.tokenizers else TOKENS
@@ -131,8 +85,13 @@ def plans_on(
     }
     runs: dict[str, list[float]] = {name: [] for name in ("cloud-only", *made)}
     engine.run(job_of(1, side, guidance), make_plan("exact", 1, scale.steps, 1))  # warm
-    base = calibrate(parts.unet, alone, cells, cells, tokens, rows=2, runs=2)
-    expected = whole * base.of(alone, batch=engine.batch)
+    rows = max(2, min(engine.batch, 2 * n))
+    for plan in [alone, *made.values()]:
+        known = calibrate(
+            parts.unet, plan, cells, cells, tokens, rows=rows, runs=min(2, rounds), known=known
+        )
+    assert known is not None  # noqa: S101 cloud-only is always there
+    expected = whole * known.of(alone, batch=engine.batch)
     for _ in range(rounds):
         runs["cloud-only"].append(
             whole * timed(lambda: engine.run(job_of(1, side, guidance), alone))
@@ -146,15 +105,14 @@ def plans_on(
     click.echo("|---|---|---|---|---|")
     for name, plan in made.items():
         ratio = plan_cost(plan, count).ratio
-        rows = max(2, min(engine.batch, 2 * n))
-        found = calibrate(parts.unet, plan, cells, cells, tokens, rows=rows, runs=2)
-        guess = found.of(plan, batch=engine.batch) / expected
+        guess = known.of(plan, batch=engine.batch) / expected
         took = [s / c for s, c in zip(runs[name], runs["cloud-only"], strict=True)]
         middle = statistics.median(took)
         click.echo(
             f"| {name} | {ratio:.3f} | {guess:.3f} | {middle:.3f} ({min(took):.3f} to "
             f"{max(took):.3f}) | {middle / ratio:.2f} of FLOPs, {middle / guess:.2f} of seconds |"
         )
+    return known
 
 
 def against_diffusers(
@@ -208,9 +166,14 @@ def against_diffusers(
     )
 
 
-def measure(pair_name: str, *, tiny: bool) -> None:
-    """Prints all three parts. ``tiny``: small models and few steps, to see that it runs."""
-    scale = TINY if tiny else FULL
+def measure(pair_name: str, *, side: int, tiny: bool) -> None:
+    """Prints all three parts.
+
+    Args:
+        side: of the full-size UNet's pictures, in pixels.
+        tiny: small models and few steps, to see that it runs.
+    """
+    scale, full_side = (TINY, 64) if tiny else (FULL, side)
     names = list(NAMED)
     pair = find(pair_name)
     warnings.simplefilter("ignore")  # of the pipeline, about a schedule that it takes as it is
@@ -223,25 +186,10 @@ def measure(pair_name: str, *, tiny: bool) -> None:
     click.echo("\nthe engine and diffusers")
     against_diffusers(bundled, side, pair.guidance, scale.steps, scale.pairs)
     del bundled
-    click.echo(f"\n## SD-1.x architecture, random weights, bf16, {scale.side} px, one run a plan; "
+    click.echo(f"\n## SD-1.x architecture, random weights, bf16, {full_side} px, one run a plan; "
                f"cloud-only scaled from {scale.cloud_steps} of {scale.steps} steps")  # fmt: skip
     full = random_engine(scale.unet, torch.bfloat16)
-    plans_on(full, scale.side, 7.5, (2,), names, scale, scale.cloud_steps, 1)
-    plans_on(full, scale.side, 7.5, (2, 3), ["balanced", "fast"], scale, scale.cloud_steps, 1)
+    found = plans_on(full, full_side, 7.5, (2,), FEW, scale, scale.cloud_steps, 1)
+    plans_on(full, full_side, 7.5, (2, 3), FEW[2:], scale, scale.cloud_steps, 1, found)
     click.echo("\nthe engine and diffusers")
-    few = min(3, scale.steps)
-    against_diffusers(replace_vae(full), scale.side, 7.5, few, scale.full_pairs)
-
-
-def replace_vae(engine: Engine) -> Engine:
-    """The pipeline asks for a decoder, if only to know its factor; latents are not decoded."""
-    from diffusers import AutoencoderKL
-
-    widths = engine.parts.vae_config["block_out_channels"]
-    vae = AutoencoderKL(
-        block_out_channels=tuple(32 for _ in widths), norm_num_groups=8,
-        down_block_types=("DownEncoderBlock2D",) * len(widths),
-        up_block_types=("UpDecoderBlock2D",) * len(widths),
-    )  # fmt: skip
-    engine.parts = replace(engine.parts, vae=vae)
-    return engine
+    against_diffusers(with_decoder(full), full_side, 7.5, 2, scale.full_pairs)

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from obclip.cloud.cost import Count, counter, plan_cost
-from obclip.cloud.planner import NAMED, SINGLE, make_plan
+from obclip.cloud.plan import Attention, Kind
+from obclip.cloud.planner import NAMED, SINGLE, build, make_plan
+from obclip.cloud.recipe import Recipe
 from obclip.diffusion.architectures import SD1, SDXL
 
 STEPS = 25
@@ -25,24 +27,37 @@ PUBLISHED = {
 }  # fmt: skip
 
 
-def tables() -> None:
-    """Prints a table a model and split, then the comparison with the paper."""
+def tables(recipes: dict[str, Recipe] | None = None) -> None:
+    """Prints a table a model and split, then the comparison with the paper.
+
+    Args:
+        recipes: these instead of the known ones, and nothing of the paper.
+    """
+    known = recipes or {**NAMED, **SINGLE}
     for title, (config, cells, shapes) in MODELS.items():
         count = counter(config, cells, cells, 77)
         for split in (10, 5):
-            _table(title, count, split, shapes)
-    _published(counter(SD1, 64, 64, 77))
+            _table(title, count, split, shapes, known)
+    if recipes is not None:
+        return
+    count = counter(SD1, 64, 64, 77)
+    _published(count)
+    plain = 1 - count(Kind(attention=Attention.CACHED), 1) / count(Kind(), 1)
+    click.echo(f"\nAttention is {plain:.1%} of a pass of SD-1.x at 512 px, projections included.")
 
 
-def _table(title: str, count: Count, split: int, shapes: tuple[tuple[int, ...], ...]) -> None:
+def _table(
+    title: str, count: Count, split: int, shapes: tuple[tuple[int, ...], ...],
+    recipes: dict[str, Recipe],
+) -> None:  # fmt: skip
     click.echo(f"\n{title}, k = {split} of {STEPS}: cost as a ratio to cloud-only / to cloud-only "
                "with the same caching\n")  # fmt: skip
     heads = [f"N = {prod(s)} ({' x '.join(map(str, s))})" for s in shapes]
     click.echo(f"| plan | {' | '.join(heads)} |\n{'|---' * (len(heads) + 1)}|")
-    for name in [*NAMED, *SINGLE]:
+    for name, recipe in recipes.items():
         cells = []
         for sizes in shapes:
-            found = plan_cost(make_plan(name, prod(sizes), STEPS, split, sizes), count)
+            found = plan_cost(build(recipe, prod(sizes), STEPS, split, sizes), count)
             cells.append(f"{found.ratio:.3f} / {found.ratio_cached:.3f}")
         click.echo(f"| {name} | {' | '.join(cells)} |")
 

@@ -30,6 +30,8 @@ def worst(rows: list[dict[str, Any]]) -> list[tuple[float, int]]:
         men = [i for i, asked in enumerate(row["asked"]) if asked.get("gender") == "man"]
         if len(row["asked"]) > 4 or not men:
             continue
+        if any("sure" not in row["plans"].get(p, {}) for p in SHOWN):
+            continue
         sure = {p: [row["plans"][p]["sure"][i]["gender"] for i in men] for p in SHOWN}
         if min(sure[EXACT] + sure["balanced"]) < 0.5:
             continue

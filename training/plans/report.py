@@ -1,171 +1,141 @@
-"""Reads result files and says what each plan loses against ``exact``, paired, by candidate.
-
-All intervals are cluster bootstraps by set (95 %, two-sided; the bound of a loss is the upper end).
-"""
+"""The tables of docs/plans.md out of result files, in Markdown."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
-import torch
 
+from obclip.cloud.cost import counter, plan_cost
+from obclip.cloud.planner import build
+from obclip.cloud.recipe import Recipe
+from obclip.diffusion.architectures import SD1
 from obclip.evaluation.judge import Judge
-from obclip.evaluation.metrics import Estimate, cluster_bootstrap, kid
-from training.plans.run import EXACT, unpacked
+from obclip.evaluation.metrics import Estimate
+from training.plans.figures import (
+    ATTRIBUTES,
+    Row,
+    accuracy,
+    distance_to_real,
+    least_kept,
+    losses,
+    mean,
+    of_plan,
+    unevenness,
+    values,
+    worst,
+)
+from training.plans.run import EXACT
 
-ATTRIBUTES = ("gender", "age", "tone", "concept")
-#: Attributes whose values are protected: every value must keep its quality.
-PROTECTED = ("gender", "age", "tone")
-#: Positions are compared only where this many sets of one shape are there.
-ENOUGH = 10
-
-Row = dict[str, Any]
-
-
-def losses(rows: list[Row], plan: str, attributes: tuple[str, ...], value: str | None = None) -> (
-    Estimate | None
-):  # fmt: skip
-    """Accuracy of ``exact`` less that of a plan, in points, over all asked-for attributes given."""
-    found, sets = [], []
-    for row in rows:
-        exact, other = row["plans"][EXACT]["values"], row["plans"][plan]["values"]
-        for asked, a, b in zip(row["asked"], exact, other, strict=True):
-            for name in attributes:
-                if name in asked and value in (None, asked[name]):
-                    right = asked[name]
-                    found.append(100.0 * ((a[name] == right) - (b[name] == right)))
-                    sets.append(row["set"])
-    return cluster_bootstrap(found, sets) if found else None
-
-
-def accuracy(rows: list[Row], plan: str, attributes: tuple[str, ...]) -> str:
-    """Share of asked-for values that the judge sees, in points."""
-    found, sets = [], []
-    for row in rows:
-        for asked, seen in zip(row["asked"], row["plans"][plan]["values"], strict=True):
-            for name in set(attributes) & set(asked):
-                found.append(100.0 * (seen[name] == asked[name]))
-                sets.append(row["set"])
-    return f"{cluster_bootstrap(found, sets).value:.1f}" if found else ""
-
-
-def worst(rows: list[Row], plan: str) -> tuple[str, Estimate]:
-    """The protected value with the largest mean loss."""
-    known = sorted({(a, asked[a]) for row in rows for asked in row["asked"] for a in PROTECTED
-                    if a in asked})  # fmt: skip
-    found = [(f"{a} {v}", losses(rows, plan, (a,), v)) for a, v in known]
-    return max(((n, e) for n, e in found if e is not None), key=lambda pair: pair[1].value)
-
-
-def mean(rows: list[Row], plan: str, key: str) -> Estimate:
-    """Mean of a number kept by candidate."""
-    values = [(v, row["set"]) for row in rows for v in row["plans"][plan][key]]
-    return cluster_bootstrap([v for v, _ in values], [s for _, s in values])
-
-
-def distance_to_real(rows: list[Row], plan: str, real: torch.Tensor) -> float:
-    """KID in the judge's features."""
-    made = [unpacked(r["plans"][plan]["features"], len(r["asked"])) for r in rows]
-    return kid(real, torch.from_numpy(np.concatenate(made)))
-
-
-def _by_candidate(row: Row, plan: str, measure: str) -> list[float]:
-    one, other = row["plans"][EXACT], row["plans"][plan]
-    if measure == "distance":
-        return list(other["distance"])
-    out = []
-    for i, asked in enumerate(row["asked"]):
-        names = [a for a in ATTRIBUTES if a in asked]
-        if measure == "sure":
-            lost = [one["sure"][i][a] - other["sure"][i][a] for a in names]
-        else:
-            lost = [
-                float(one["values"][i][a] == asked[a]) - float(other["values"][i][a] == asked[a])
-                for a in names
-            ]
-        out.append(100 * sum(lost) / len(lost))
-    return out
-
-
-def unevenness(
-    rows: list[Row], plan: str, measure: str, *, draws: int = 1000, seed: int = 0
-) -> tuple[float, float, float]:
-    """(max less min over positions, the same by chance: median and 95 % quantile).
-
-    By chance: candidates of each set in a random order. Sets of one shape (attributes in order)
-    are compared position by position; shapes weigh by their candidates.
-    """
-    shapes: dict[str, list[list[float]]] = defaultdict(list)
-    for row in rows:
-        shapes[str(row["attributes"])].append(_by_candidate(row, plan, measure))
-    tables = [np.asarray(t) for t in shapes.values() if len(t) >= ENOUGH]
-    if not tables:
-        return float("nan"), float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-
-    def spread(shuffled: Callable[[Any], Any]) -> float:
-        found = [(np.ptp(shuffled(t).mean(0)), t.size) for t in tables]
-        return float(sum(s * w for s, w in found) / sum(w for _, w in found))
-
-    chance = [spread(lambda t: rng.permuted(t, axis=1)) for _ in range(draws)]
-    return spread(lambda t: t), float(np.median(chance)), float(np.quantile(chance, 0.95))
+#: Sets whose cost on the SD-1.x architecture stands beside each plan.
+REFERENCE = ((2,), (2, 3), (2, 3, 5))
 
 
 def report(head: dict[str, Any], rows: list[Row]) -> str:
-    """The tables of docs/plans.md, in Markdown."""
-    real = Judge.real_features()
-    candidates = sum(len(row["asked"]) for row in rows)
+    """All tables. A plan is compared on the sets that it was drawn on."""
+    others = [name for name in head["plans"] if name != EXACT]
     sizes = sorted({len(row["asked"]) for row in rows})
     sampling = head["sampling"]
     lines = [
-        f"{len(rows)} sets, {candidates} candidates of each plan (N = "
-        f"{', '.join(map(str, sizes))}), pair {head['pair']}, k = {head['split']} of "
-        f"T = {sampling['steps']}, {sampling['scheduler']}, guidance {sampling['guidance']}, "
-        f"weights {head['weights']}.",
-        "",
-        "Loss against `exact` in points of accuracy: mean (upper bound); `exact` itself first.",
-        "",
-        "| plan | " + " | ".join(["all", *ATTRIBUTES, "worst protected value"]) + " |",
-        "|---" * (len(ATTRIBUTES) + 3) + "|",
+        f"{len(rows)} sets of `{head['prompts']}`, {sum(len(row['asked']) for row in rows)} "
+        f"candidates (N = {', '.join(map(str, sizes))}), pair {head['pair']}, k = {head['split']} "
+        f"of T = {sampling['steps']}, {sampling['scheduler']}, guidance {sampling['guidance']}, "
+        f"{head['dtype']}, weights {head['weights']}.",
+        *_costs(head, rows, others),
     ]
+    finished = [name for name in others if of_plan(rows, name)]
+    if finished:
+        lines += [*_losses(rows, finished), *_by_value(rows, finished), *_distances(rows, finished),
+                  *_evenness(rows, finished)]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _table(said: str, heads: list[str], body: list[list[str]]) -> list[str]:
+    lines = ["", said, "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    return lines + [f"| {' | '.join(line)} |" for line in body]
+
+
+def _costs(head: dict[str, Any], rows: list[Row], plans: list[str]) -> list[str]:
+    count = counter(SD1, 64, 64, 77)
+    steps, split = head["sampling"]["steps"], head["split"]
+    body = []
+    for name in plans:
+        recipe = Recipe.of(head["plans"][name])
+        ratios = [
+            plan_cost(build(recipe, prod(s), steps, split, s), count).ratio for s in REFERENCE
+        ]
+        mine = [row for row in rows if name in row["plans"]]
+        here = np.mean([row["plans"][name]["ratio"] / len(row["asked"]) for row in mine])
+        far = [v for row in mine for v in row["plans"][name]["far"]]
+        value, kept = least_kept(mine, name)
+        body.append([
+            name, *(f"{r:.3f}" for r in ratios), f"{here:.3f} N", f"{np.mean(far):.3f}",
+            f"{value} {kept:.3f}", str(len(mine)),
+        ])  # fmt: skip
+    return _table(
+        "Costs as ratios to cloud-only; at the hand-over, the distance to `exact` as a share of "
+        "the candidates' own spread, and the value of which least is there.",
+        ["plan", "SD-1.x N = 2", "N = 6", "N = 30", "this pair", "distance at k", "least kept",
+         "sets"], body,
+    )  # fmt: skip
+
+
+def _losses(rows: list[Row], plans: list[str]) -> list[str]:
     columns = [ATTRIBUTES, *((a,) for a in ATTRIBUTES)]
-    own = [accuracy(rows, EXACT, names) for names in columns]
-    lines.append(f"| exact (accuracy) | {' | '.join(own)} | |")
-    others = [name for name in head["plans"] if name != EXACT]
-    for plan in others:
-        cells = [_bound(losses(rows, plan, names)) for names in columns]
-        name, value = worst(rows, plan)
-        lines.append(f"| {plan} | {' | '.join(cells)} | {name} {_bound(value)} |")
-    lines += [
-        "", "| plan | mean cost | distance to exact | PSNR to exact, dB | KID to real |",
-        "|---|---|---|---|---|",
-    ]  # fmt: skip
-    for plan in [EXACT, *others]:
-        cost = np.mean([row["plans"][plan]["ratio"] / len(row["asked"]) for row in rows])
+    mine = of_plan(rows, EXACT)
+    body = [["exact (accuracy)", *(accuracy(mine, EXACT, names) for names in columns), "",
+             str(len(mine))]]  # fmt: skip
+    for plan in plans:
+        mine = of_plan(rows, plan)
+        name, value = worst(mine, plan)
+        found = [_bound(losses(mine, plan, names)) for names in columns]
+        body.append([plan, *found, f"{name} {_bound(value)}", str(len(mine))])
+    return _table(
+        "Loss against `exact` in points of accuracy: mean (upper bound).",
+        ["plan", "all", *ATTRIBUTES, "worst protected value", "sets"], body,
+    )  # fmt: skip
+
+
+def _by_value(rows: list[Row], plans: list[str]) -> list[str]:
+    body = [
+        [f"{a} {v}", *(_bound(losses(of_plan(rows, plan), plan, (a,), v)) for plan in plans)]
+        for a, v in values(rows)
+    ]
+    return _table("The same for every protected value.", ["value", *plans], body)
+
+
+def _distances(rows: list[Row], plans: list[str]) -> list[str]:
+    real = Judge.real_features()
+    body = []
+    for plan in [EXACT, *plans]:
+        mine = of_plan(rows, plan)
         paired = ["", ""] if plan == EXACT else [
             f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]"
-            for e in (mean(rows, plan, "distance"), mean(rows, plan, "psnr"))
+            for e in (mean(mine, plan, "distance"), mean(mine, plan, "psnr"))
         ]  # fmt: skip
-        lines.append(
-            f"| {plan} | {cost:.3f} x N | {' | '.join(paired)} | "
-            f"{distance_to_real(rows, plan, real):.4f} |"
-        )
-    lines += [
-        "", "Largest less smallest mean over positions, with what chance alone makes of it "
-        "(median, 95 % quantile):", "",
-        "| plan | loss of accuracy, points | loss of the judge's probability, points | distance |",
-        "|---|---|---|---|",
-    ]  # fmt: skip
-    for plan in others:
+        same = distance_to_real(mine, EXACT, real)
+        body.append([plan, *paired, f"{distance_to_real(mine, plan, real):.4f} ({same:.4f})"])
+    return _table(
+        "Distances; in brackets that of `exact` on the same sets.",
+        ["plan", "distance to exact", "PSNR to exact, dB", "KID to real"], body,
+    )  # fmt: skip
+
+
+def _evenness(rows: list[Row], plans: list[str]) -> list[str]:
+    body = []
+    for plan in plans:
         cells = []
         for measure in ("right", "sure", "distance"):
-            found, median, high = unevenness(rows, plan, measure)
+            found, median, high = unevenness(of_plan(rows, plan), plan, measure)
             cells.append(f"{found:.3f} ({median:.3f}, {high:.3f})")
-        lines.append(f"| {plan} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        body.append([plan, *cells])
+    return _table(
+        "Largest less smallest mean over positions, with what chance alone makes of it "
+        "(median, 95 % quantile).",
+        ["plan", "loss of accuracy, points", "loss of the judge's probability, points",
+         "distance"], body,
+    )  # fmt: skip
 
 
 def _bound(found: Estimate | None) -> str:

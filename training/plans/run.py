@@ -1,4 +1,4 @@
-"""Draws benchmark sets under several plans and keeps what the judge sees, a JSON line a set.
+"""Draws whole sets under several plans and keeps what the judge sees, a JSON line a set.
 
 Safe to kill at any time: a line is written whole or cut off at the next start, sets that stand in
 the file are not drawn again, and a file of other weights, plans or numbers is refused.
@@ -12,8 +12,9 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,23 +24,44 @@ from torch import Tensor
 
 from obclip.client.sizes import sizes_of
 from obclip.cloud.cost import Count, counter, plan_cost
-from obclip.cloud.planner import recipe
+from obclip.cloud.recipe import Recipe
 from obclip.diffusion.pairs import Pair
 from obclip.errors import PromptRefused
 from obclip.evaluation.benchmark import Case, case, entries
 from obclip.evaluation.judge import FOLDER
 from obclip.evaluation.metrics import paired_distance, psnr
-from obclip.evaluation.sharing import Seen, Studio
+from obclip.evaluation.sharing import Seen, Studio, hand_over_loss
 
 EXACT = "exact"
 
 
-def header(studio: Studio, pair: Pair, plans: list[str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """Which sets are drawn: of the prompts of a file, in its order.
+
+    Attributes:
+        name: ``benchmark``, or ``tuning`` for choosing.
+        count: how many at most. each: of one N at most; 0 for any number.
+        least, cap: the smallest and the largest N.
+    """
+
+    name: str = "benchmark"
+    count: int = 600
+    each: int = 0
+    least: int = 2
+    cap: int = 64
+
+
+def header(
+    studio: Studio, pair: Pair, plans: dict[str, Recipe], prompts: str = "benchmark"
+) -> dict[str, Any]:
     """Everything that decides the figures; files of two headers never mix."""
     models = {"cloud": pair.cloud.folder, "device": pair.device.folder, "judge": FOLDER}
     return {
         "pair": pair.name,
-        "plans": {name: json.loads(json.dumps(asdict(recipe(name)))) for name in plans},
+        "plans": {name: json.loads(json.dumps(asdict(recipe))) for name, recipe in plans.items()},
+        "prompts": prompts,
+        "dtype": str(studio.engine.parts.unet.dtype).removeprefix("torch."),
         "weights": {name: _hash(folder) for name, folder in models.items() if folder is not None},
         "sampling": asdict(studio.sampling),
         "split": studio.split,
@@ -68,7 +90,7 @@ def joined(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Several result files as one: more plans, more sets, or both.
 
-    Plans of a later file take the place of the same names; only sets that have all plans stay.
+    Plans of a later file take the place of the same names. A set need not have all plans.
     """
     heads = [head for head, _ in files]
     same = [{k: v for k, v in head.items() if k != "plans"} for head in heads]
@@ -83,8 +105,7 @@ def joined(
             if before["asked"] != row["asked"]:
                 raise click.ClickException(f"set {row['set']} differs between the files")
             sets[row["set"]] = {**row, "plans": {**before["plans"], **row["plans"]}}
-    whole = [row for row in sets.values() if set(row["plans"]) == set(plans)]
-    return {**heads[0], "plans": plans}, whole
+    return {**heads[0], "plans": plans}, [sets[number] for number in sorted(sets)]
 
 
 def open_results(file: Path, head: dict[str, Any]) -> tuple[TextIO, set[int]]:
@@ -116,30 +137,37 @@ def write(stream: TextIO, row: dict[str, Any]) -> None:
     os.fsync(stream.fileno())
 
 
-def chosen(count: int, least: int, cap: int, name: str = "benchmark") -> Iterator[tuple[int, Case]]:
-    """The first ``count`` sets of ``least`` to ``cap`` candidates, in the file's order."""
-    left = count
-    for number, entry in enumerate(entries(name)):
-        if left == 0:
+def chosen(sets: Sets) -> Iterator[tuple[int, Case]]:
+    """(place in the file, set) of each set that is to be drawn."""
+    found: Counter[int] = Counter()
+    for number, entry in enumerate(entries(sets.name)):
+        if found.total() == sets.count:
             return
         try:
-            found = case(entry)
+            one = case(entry)
         except PromptRefused:
             continue
-        if least <= found.candidates.n <= cap:
-            left -= 1
-            yield number, found
+        n = one.candidates.n
+        if sets.least <= n <= sets.cap and not 0 < sets.each <= found[n]:
+            found[n] += 1
+            yield number, one
 
 
 def row(
-    number: int, found: Case, drawn: dict[str, Seen], ratios: dict[str, float]
-) -> dict[str, Any]:
-    """What is kept of one set."""
-    exact = drawn[EXACT]
-    plans = {}
-    for name, seen in drawn.items():
+    number: int, found: Case, handed: dict[str, Tensor], drawn: dict[str, Seen],
+    ratios: dict[str, float],
+) -> dict[str, Any]:  # fmt: skip
+    """What is kept of one set; of plans that were not finished, the hand-over alone."""
+    plans: dict[str, Any] = {}
+    for name, latents in handed.items():
+        far, kept = hand_over_loss(latents, handed[EXACT])
         plans[name] = {
-            "ratio": round(ratios[name], 4),
+            "ratio": round(ratios[name], 4), "far": [round(v, 4) for v in far],
+            "kept": [round(v, 4) for v in kept],
+        }  # fmt: skip
+    for name, seen in drawn.items():
+        exact = drawn[EXACT]
+        plans[name] |= {
             "values": seen.values,
             "sure": [{k: round(v, 4) for k, v in sure.items()} for sure in seen.sure],
             "distance": _rounded(paired_distance(seen.features, exact.features)),
@@ -171,25 +199,36 @@ def unpacked(text: str, rows: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def run(
-    studio: Studio, pair: Pair, plans: list[str], file: Path, sets: int, least: int, cap: int
-) -> None:
-    """Draws what is missing in ``file``, with progress and the time left."""
-    stream, done = open_results(file, header(studio, pair, plans))
+    studio: Studio, pair: Pair, plans: dict[str, Recipe], file: Path, sets: Sets, *,
+    few: int = 0, on_few: tuple[str, ...] = (), hand_over: bool = False,
+) -> None:  # fmt: skip
+    """Draws what is missing in ``file``, with progress and the time left.
+
+    Args:
+        few, on_few: the plans ``on_few`` are drawn on the first ``few`` sets alone.
+        hand_over: nothing is finished and judged; latents are compared where the device begins.
+    """
+    stream, done = open_results(file, header(studio, pair, plans, sets.name))
     unet, s = studio.engine.parts, studio.sampling
     cells = s.height // unet.latent_factor, s.width // unet.latent_factor
     tokens = int(unet.tokenizers[0].model_max_length)
     count: Count = counter(dict(unet.unet.config), *cells, tokens)
+    todo = list(enumerate(chosen(sets)))
+    left = sum(one.candidates.n for place, (number, one) in todo if number not in done)
     start, drawn_here = time.perf_counter(), 0
     with stream:
-        for place, (number, found) in enumerate(chosen(sets, least, cap), start=1):
+        for place, (number, found) in todo:
             if number in done:
                 continue
-            made = {name: studio.plan(name, recipe(name), found) for name in plans}
+            names = [n for n in plans if place < few or n not in on_few]
+            made = {name: studio.plan(name, plans[name], found) for name in names}
             ratios = {name: plan_cost(plan, count).ratio for name, plan in made.items()}
-            write(stream, row(number, found, studio.draw(found, made), ratios))
-            drawn_here += 1
+            handed = studio.hand(found, made)
+            drawn = {} if hand_over else studio.finish(found, handed)
+            write(stream, row(number, found, handed, drawn, ratios))
+            drawn_here += found.candidates.n
             each = (time.perf_counter() - start) / drawn_here
             click.echo(
-                f"{place}/{sets} sets (N = {found.candidates.n}), {each:.1f} s a set, "
-                f"about {each * (sets - place) / 60:.0f} minutes left"
+                f"{place + 1}/{len(todo)} sets (N = {found.candidates.n}), {each:.2f} s a "
+                f"candidate, about {each * (left - drawn_here) / 60:.1f} minutes left"
             )
