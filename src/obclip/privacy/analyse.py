@@ -84,6 +84,7 @@ class Analyser:
         self.predicates: dict[int, int] = {}  # "she is a queen": the pronoun and its noun
         self.loose: dict[int, Draft | str] = {}  # "female wizard": the gender of the person
         self.bound: dict[int, int] = {}  # "a man in his 30s": the pronoun and its noun
+        self.saved = 1  # the factor by which bound mentions other than pronouns shrink the set
         self.same: dict[int, int] = {}  # "the man" -> the only man named before
 
     def run(self) -> Analysis:
@@ -122,7 +123,7 @@ class Analyser:
         claim_chains(self)
         check_child_rule(self)
         used = {id(part[1]): part[1] for parts in self.parts.values() for part in parts if part[1]}
-        wide = prod(len(draft.values) for draft in used.values())
+        wide = self.saved * prod(len(draft.values) for draft in used.values())
         self.pieces, self.parts, self.gender_of, self.age_of, self.loose = kept
         self.says_child = says
         del self.drafts[len(before) :]

@@ -8,10 +8,13 @@ taken for a person, which costs pictures and leaks nothing.
 from __future__ import annotations
 
 from obclip.privacy.credits import credited_units
-from obclip.privacy.judge import GENDER_HEADS, PERSON_KINDS
+from obclip.privacy.judge import GENDER_HEADS, PERSON_KINDS, STARS
 from obclip.privacy.normalise import refuse
 from obclip.privacy.scan import Unit
 from obclip.privacy.vocabulary import Vocabulary, vocabulary
+
+
+_MODELS = frozenset(["model", "models"])
 
 
 def exempt_idioms(units: list[Unit]) -> None:
@@ -30,6 +33,8 @@ def exempt_idioms(units: list[Unit]) -> None:
             size = 0 if _person(units[end], words) else size  # "a dragon, female human wizard"
         if size and end < len(units) and _person(units[end], words) and _disability(units[i:end]):
             size = 0  # "a wheelchair basketball player" is a person in a wheelchair
+        if size and _describes(units, i, end, words):
+            size = 0  # "a black street vendor", "a young dog walker"
         if size and whole in words.characters and not _credit(units, i):
             if dressed(units, i, end):
                 if _others(units, i, end):
@@ -49,6 +54,20 @@ def exempt_idioms(units: list[Unit]) -> None:
 
 def _disability(units: list[Unit]) -> bool:
     return any(unit.row is not None and unit.row.attributes == ("disability",) for unit in units)
+
+
+def _describes(units: list[Unit], start: int, end: int, words: Vocabulary) -> bool:
+    """Whether a thing behind an adjective of a person only begins the noun of a person."""
+    row = units[start].row
+    if row is None or row.kind not in ("adj", "age", "fam") or end - start != 2:
+        return False
+    if end >= len(units) or not units[end].gap or units[start + 1].low not in words.things:
+        return False
+    trade, who = units[start + 1].low, units[end]
+    if who.low in STARS:
+        return trade in words.classes["trade"]
+    said = _person(who, words) or who.low in _MODELS or who.low in words.classes["agent"]
+    return said and who.low not in words.things
 
 
 def _credit(units: list[Unit], i: int) -> bool:

@@ -42,6 +42,8 @@ _DETERMINERS = frozenset(
 _PEOPLE_WORDS = frozenset(["someone", "somebody", "anyone", "anybody", "everyone", "everybody"])
 _MARKS = frozenset(".,!?;:()[]/\"'|&+-")
 _EMPHASIS = frozenset("()[]\"'")
+STARS = frozenset(["star", "stars", "legend", "legends", "icon", "icons"])
+_COLOURED = frozenset(["coffee", "figure", "horse"])
 REACH = 12
 
 
@@ -72,7 +74,7 @@ class Judge:
     def _star(self, i: int) -> bool:
         """As in "pop star", "movie legend": a person only behind a word of their trade."""
         return (
-            self.units[i].low in ("star", "stars", "legend", "legends", "icon", "icons")
+            self.units[i].low in STARS
             and i > 0
             and self.units[i - 1].low in self.classes["trade"]
         )
@@ -171,9 +173,9 @@ class Judge:
             elif unit.low in _MARKS or unit.low[0] == "'" or unit.low in self.classes["stop"]:
                 return -1
             elif unit.low in self.things:
-                if strict or not self._noun_run(j):
+                if not (self._trade(j) if strict else self._noun_run(j)):
                     return -1
-            elif strict and not self.adjectival(j):
+            elif strict and not self.adjectival(j) and not self._trade(j):
                 return -1
             j += 1
         return -1
@@ -249,6 +251,21 @@ class Judge:
     def _noun_run(self, j: int) -> bool:
         """Whether the object word at j is part of a compound for a person (car mechanic)."""
         return j + 1 < len(self.units) and self.is_person(j + 1)
+
+    def _trade(self, j: int) -> bool:
+        """As in "a black taxi driver": what stands before a person is the trade, not the colour's.
+
+        Not so for what has colours of its own ("a white horse rider").
+        """
+        for k in (j, j + 1):
+            low = self.units[k].low if k < len(self.units) else ""
+            if low not in self.classes["compound"] or low in _COLOURED:
+                return False
+            if self.things.get(low) == "~animal":
+                return False
+            if k + 1 < len(self.units) and self.units[k + 1].gap and self.is_person(k + 1):
+                return True
+        return False
 
     def alone(self, i: int) -> bool:
         """Whether an adjective without a noun after it still speaks of a person."""

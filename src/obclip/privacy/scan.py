@@ -160,7 +160,7 @@ def _capital(token: Unit, entry: Entry, before: list[Unit]) -> bool:
     """Whether a form that needs its capital stands where a person can: "a Pole", "an old Pole"."""
     if not token.text[0].isupper():
         return False
-    if entry.row.kind == "adj":
+    if entry.row.kind in ("adj", "any"):
         return True
     return bool(before) and (before[-1].row is not None or before[-1].low in _DETERMINERS)
 

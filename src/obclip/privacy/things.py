@@ -13,6 +13,20 @@ from obclip.privacy.lexicon import CHILD
 
 WORD = "~word"  # key of a first name that is an ordinary word where it stands
 _BEHIND_PERSONS = frozenset(["colour.sg", "hue.sg"])  # "of color", "of deep color"
+# Aids as nouns ("a prosthetic leg", "wheelchair"), things where a text names nobody.
+_AIDS = frozenset(
+    f"{name}.{number}"
+    for number in ("sg", "pl")
+    for name in (
+        "wheelchair_n", "wheelchairs_n", "guide_dog_n", "guide_dogs_n", "white_cane_n",
+        "prosthetic_leg_n", "prosthetic_arm_n", "prosthetic_hand_n", "prosthetic_legs_n",
+        "prosthetic_arms_n", "wooden_leg_n", "peg_leg_n", "crutches_n",
+    )
+)  # fmt: skip
+_PICTURED = frozenset(["portrait", "portraits", "bust", "face", "figure", "character"])
+_ORIGIN = frozenset(["is", "are", "was", "were", "'s", "comes", "come", "coming", "originally"])
+_CHICKS = frozenset(["chick.sg", "chick.pl"])
+_BIRDS = frozenset(["hen", "hens", "chicken", "chickens", "rooster", "duck", "nest", "egg", "eggs"])
 _SUPERLATIVES = frozenset(["oldest.sg", "eldest.sg"])
 # First names that are words too: in small letters, names only where a name can stand.
 _WORDS_TOO = frozenset(
@@ -48,6 +62,18 @@ def leave_things(judge: Judge) -> None:
         if row.name in _BEHIND_PERSONS:
             if not i or not judge.is_person(i - 1):
                 unit.unmask()
+        elif row.name.startswith("from_"):
+            if not _origin(judge, i):
+                unit.unmask()  # "wine from France"
+        elif row.name in _AIDS:
+            if not _somebody(judge):
+                unit.unmask()
+        elif row.name == "miss_title.sg":
+            if not _titled(judge, i):
+                unit.unmask()  # "Miss you"
+        elif row.name in _CHICKS:
+            if any(other.low in _BIRDS for other in units):
+                unit.unmask()
         elif row.name == "miss.sg" and unit.text == "MS":
             unit.unmask()  # multiple sclerosis
         elif row.name in _SUPERLATIVES:
@@ -61,6 +87,30 @@ def leave_things(judge: Judge) -> None:
         ):
             unit.unmask()
             unit.key = WORD
+
+
+def _origin(judge: Judge, i: int) -> bool:
+    """As in "a tourist from Japan", "she is from Brazil"."""
+    if not i:
+        return False
+    before = judge.units[i - 1]
+    if judge.is_person(i - 1):
+        return before.low not in _PICTURED
+    return before.low in _ORIGIN and _somebody(judge, i)
+
+
+def _somebody(judge: Judge, end: int | None = None) -> bool:
+    """Whether a person or a pronoun stands before ``end``, or anywhere."""
+    return any(
+        judge.is_person(k) or (unit.row is not None and unit.row.kind == "pronoun")
+        for k, unit in enumerate(judge.units[:end])
+    )
+
+
+def _titled(judge: Judge, i: int) -> bool:
+    """As in "Miss Honey": a title stands before a name."""
+    after = judge.units[i + 1] if i + 1 < len(judge.units) else None
+    return after is not None and after.gap and after.text[0].isupper() and not judge.ends(i + 1)
 
 
 def _aged(judge: Judge, i: int) -> bool:

@@ -50,6 +50,7 @@ def claim_adjectives(a: Analyser) -> None:
     for i in dropped:
         a.units[i].unmask()
     worn: tuple[int, Draft | None] = (-1, None)  # the last faith said of a person
+    ailing: tuple[int, Draft | None] = (-1, None)  # the last disability
     for i, unit in enumerate(a.units):
         row = unit.row
         if row is None or row.kind not in ("adj", "any", "name", "noun"):
@@ -57,7 +58,9 @@ def claim_adjectives(a: Analyser) -> None:
         if row.name == "heritage.sg" and gendered(a, judge.head(i)):
             continue  # see _agreeing
         if row.kind in ("adj", "any"):
-            tied = _garment(a, i, worn)
+            tied = _garment(a, i, worn) or _aid(a, i, ailing)
+            if tied is not None and row.attributes == ("disability",):
+                a.saved *= len(tied.values)
             parts = [
                 a.claim(name, v, i, a.space(row, n), tied)
                 for n, (name, v) in enumerate(zip(row.attributes, unit.values, strict=True))
@@ -65,6 +68,8 @@ def claim_adjectives(a: Analyser) -> None:
             a.put(i, "row", row.name, parts, (), row.plural)
             if row.attributes == ("religion",) and row.kind == "adj":
                 worn = (i, parts[0][1])
+            elif row.attributes == ("disability",):
+                ailing = (i, parts[0][1])
             for name, draft, v in parts:
                 if name == "gender":
                     head = i if unit.key in GENDER_HEADS and not _directly(a, i) else judge.head(i)
@@ -96,6 +101,21 @@ def _garment(a: Analyser, i: int, worn: tuple[int, Draft | None]) -> Draft | Non
     if any(a.units[k].low in a.judge.classes["clause"] for k in between):
         return None
     return draft if sum(a.judge.is_person(k) for k in between) == 1 else None
+
+
+def _aid(a: Analyser, i: int, ailing: tuple[int, Draft | None]) -> Draft | None:
+    """The disability of somebody whose aid is named too ("a blind man with a cane").
+
+    Only where slots of their own would exceed the cap, as with pronouns (see places.py).
+    """
+    at, draft = ailing
+    row = a.row(i)
+    if not a.tight or draft is None or row.kind != "any" or row.attributes != ("disability",):
+        return None
+    between = range(at + 1, i)
+    if any(a.units[k].low in a.judge.classes["clause"] for k in between):
+        return None
+    return draft if sum(a.judge.is_person(k) for k in between) < 2 else None
 
 
 def _directly(a: Analyser, i: int) -> bool:
