@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from obclip.cloud.planner import NAMED
 from obclip.errors import RequestError
-from obclip.evaluation.attacks import clients, games, leaks
+from obclip.evaluation.attacks import clients, games, leaks, reported
 from obclip.evaluation.attacks import run as runs
 from obclip.evaluation.attacks.servers import WAYS
 from obclip.evaluation.attacks.stage import Stage
 from obclip.evaluation.attacks.stats import Outcome, holm, power_of, trials_needed
 from obclip.evaluation.bench.prompts import SETTINGS
+from obclip.evaluation.bench.rows import ROWS
 from obclip.privacy import expand
 from tests.cli.conftest import Obclip, obclip
 
@@ -71,12 +74,18 @@ CAUGHT: list[tuple[games.Game, Callable[..., leaks.Leak]]] = [
     (games.misbehaving_game("NaN"), leaks.EarlyCancel),
     (games.misbehaving_game("NaN"), leaks.Reconnect),
     (games.misbehaving_game("spoil"), leaks.EarlyCancel),
+    (games.misbehaving_game("delay"), leaks.HangUp),
+    *((games.misbehaving_game(way), leaks.Preview) for way in WAYS if way != "delay"),
 ]
 
 
 @pytest.mark.parametrize(("game", "leak"), CAUGHT, ids=lambda x: getattr(x, "__name__", ""))
 def test_every_planted_leak_is_caught(game: games.Game, leak: Callable[..., leaks.Leak]) -> None:
     assert above(game.play(leak, 60, 2))
+
+
+@pytest.mark.parametrize("game", {g.name: g for g, _ in CAUGHT}.values(), ids=lambda g: g.name)
+def test_what_catches_a_leak_does_not_catch_the_product(game: games.Game) -> None:
     assert not above(game.play(clients.Oblivious, 60, 2))
 
 
@@ -86,6 +95,35 @@ def test_every_leak_is_planted_in_the_whole_run() -> None:
     promised = {b.game.name for b in runs.bouts() if b.kind == runs.PROMISE}
     assert {f"server: {way}" for way in WAYS} <= promised
     assert len(WAYS) == 12
+    # a game that cannot win proves nothing
+    assert promised <= {b.game.name for b in runs.bouts() if b.kind == runs.PLANTED}
+
+
+def test_every_named_plan_and_every_method_is_played() -> None:
+    played = {(b.method, b.game.name) for b in runs.bouts()}
+    for plan in NAMED:
+        for n in (2, 6):
+            assert (f"ObCLIP, {plan}", f"guess the choice, N = {n}") in played
+    for row in ROWS:
+        title = {"cloud-only": "cloud-only", "hybrid": "Hybrid SD", "he-diffusion": "HE-Diffusion",
+                 "substitution": "random substitution"}.get(row.name, row.title)  # fmt: skip
+        if row.epsilon is not None or not row.private:
+            assert (title, "guess the choice, N = 2") in played
+
+
+def test_side_by_side_or_alone_the_outcome_is_the_same() -> None:
+    one, two = (runs.run(trials=8, only="planted: hangs up", jobs=jobs) for jobs in (1, 2))
+    assert [r.outcome for r in one] == [r.outcome for r in two]
+
+
+def test_a_server_that_knows_how_people_write_guesses_better(tmp_path: Path) -> None:
+    forms, words = reported.prior_aware(words=False), reported.prior_aware()
+    assert forms.trials == words.trials == len(reported.PEOPLE)
+    assert words.wins > forms.wins
+    (tmp_path / "empty.txt").write_text("a tree\n")
+    with pytest.raises(RequestError) as error:
+        reported.prior_aware(tmp_path / "empty.txt")
+    assert error.value.code == "bad_prompts"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -115,14 +153,17 @@ def test_a_broken_promise_and_an_unseen_leak_are_told() -> None:
     assert len(runs.broken(bad)) == 2
 
 
+FEW = ("--trials", 30, "--only", "repeat or edit")
+
+
 def test_the_command_fails_when_a_promise_is_broken(
     obclip: Obclip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran = obclip("attack", "--trials", 30, "--only", "repeat or edit", "--json")
+    ran = obclip("attack", "--jobs", 1, *FEW, "--json")
     shown = json.loads(ran.out)
     assert (ran.code, shown["broken"]) == (0, [])
     assert {r["kind"] for r in shown["results"]} == {"promise", "planted leak"}
-    assert "would be found with probability" in shown["statement"]
+    assert "would be found in any one with probability" in shown["statement"]
     honest = clients.Oblivious.ask
 
     def remembering(self: Any, prompt: str, stage: Stage, seed: int) -> clients.Got:
@@ -132,10 +173,19 @@ def test_the_command_fails_when_a_promise_is_broken(
         return seen[prompt]
 
     monkeypatch.setattr(clients.Oblivious, "ask", remembering)
-    assert obclip("attack", "--trials", 30, "--only", "repeat or edit", "--json").code == 1
+    assert obclip("attack", "--jobs", 1, *FEW, "--json").code == 1
 
 
-@pytest.mark.parametrize("options", [("--trials", 3), ("--only", "no such game")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--trials", 3),
+        ("--only", "no such game"),
+        ("--jobs", 0),
+        ("--pictures", 99),
+        ("--texts", "/nowhere.txt"),
+    ],
+)
 def test_bad_options_are_told(obclip: Obclip, options: tuple[str, object]) -> None:
     ran = obclip("attack", *options)
     assert ran.code == 1

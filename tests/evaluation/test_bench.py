@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from obclip.diffusion.pairs import PAIRS
+from obclip.cli._told import Lines
+from obclip.client.device import Device, Sampling
+from obclip.cloud import planner
+from obclip.diffusion.loading import load
+from obclip.diffusion.pairs import PAIRS, Steps, find
 from obclip.errors import ObclipError, RequestError
-from obclip.evaluation.bench.cost import PAPER, flops
+from obclip.evaluation.bench.cost import PAPER, Flops, flops
+from obclip.evaluation.bench.draw import Painter
+from obclip.evaluation.bench.findings import findings
 from obclip.evaluation.bench.prompts import captions, portraits, sets
-from obclip.evaluation.bench.rows import ROWS, chosen
+from obclip.evaluation.bench.rows import ROWS, chosen, recipes
 from obclip.evaluation.bench.run import tasks
-from obclip.evaluation.bench.score import Frechet, distances
+from obclip.evaluation.bench.score import Figures, Frechet, distances
+from obclip.evaluation.bench.table import Line, markdown, paper_layout
+from obclip.evaluation.bench.told import words_tell
 from obclip.evaluation.bench.work import Done, Work
-from obclip.evaluation.metrics import frechet, kid
+from obclip.evaluation.metrics import Estimate, frechet, kid
+from obclip.evaluation.peers import dp
 from tests.cli.conftest import Obclip, obclip
 
 __all__ = ["obclip"]
@@ -106,13 +117,15 @@ def test_every_method_of_the_paper_and_its_peers_has_a_row() -> None:
 
 
 def test_tasks_come_prompt_by_prompt() -> None:
-    todo = tasks(chosen("cloud-only,obclip,he-diffusion"), [2, 6], [10, 5], 4)
+    rows = chosen("cloud-only,obclip,he-diffusion")
+    todo = tasks(rows, PAIRS["mini"], [2, 6], [10, 5], 4)
     assert len({t.key for t in todo}) == len(todo) == 2 * (4 + 8 + 1)
     assert [t.index for t in todo] == sorted(t.index for t in todo)
 
 
 def test_a_broken_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    picture = Image.new("RGB", (4, 4))
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise)
     work = Work(tmp_path, ABOUT)
     for i in range(3):
         work.add(done(i), picture)
@@ -122,21 +135,42 @@ def test_a_broken_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     again = Work(tmp_path, ABOUT)
     assert [key[3] for key in again.done] == [0, 2]
     assert len(Work(tmp_path, ABOUT).done) == 2
+    (tmp_path / "pictures/2.png").write_bytes((tmp_path / "pictures/2.png").read_bytes()[:400])
+    assert [key[3] for key in Work(tmp_path, ABOUT).done] == [0]  # half a picture is drawn again
     with pytest.raises(RequestError) as error:
         Work(tmp_path, {"pair": "y"})
     assert error.value.code == "other_run"
     assert "pair: x there, y here" in str(error.value)
 
 
-def test_a_damaged_work_file_and_an_unwritable_folder_are_told(tmp_path: Path) -> None:
-    Work(tmp_path / "a", ABOUT).add(done(), Image.new("RGB", (4, 4)))
-    file = tmp_path / "a" / "work.jsonl"
-    file.write_text("nonsense\n" + file.read_text())
+@pytest.mark.parametrize(
+    "line", [b"nonsense", b"3", b'{"row": "x"}', b"\xff\xfe", json.dumps({"row": 1}).encode()]
+)
+def test_a_damaged_work_file_is_told_with_its_line(tmp_path: Path, line: bytes) -> None:
+    Work(tmp_path, ABOUT).add(done(), Image.new("RGB", (4, 4)))
+    file = tmp_path / "work.jsonl"
+    head, first = file.read_bytes().splitlines()
+    file.write_bytes(b"\n".join([head, line, first]) + b"\n")
+    with pytest.raises(RequestError) as error:
+        Work(tmp_path, ABOUT)
+    assert error.value.code == "bad_work"
+    assert "line 2" in str(error.value)
+    assert file.read_bytes().splitlines()[1] == line  # nothing was overwritten
+
+
+def test_an_unwritable_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("a file")
-    for folder, code in (("a", "bad_work"), ("b", "output")):
-        with pytest.raises(ObclipError) as error:
-            Work(tmp_path / folder, ABOUT)
-        assert error.value.code == code
+    with pytest.raises(ObclipError) as error:
+        Work(tmp_path / "b", ABOUT)
+    assert error.value.code == "output"
+
+
+def test_a_recipe_that_changed_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = recipes()
+    changed = {**planner.NAMED, "fast": planner.NAMED["balanced"]}
+    monkeypatch.setattr("obclip.evaluation.bench.rows.NAMED", changed)
+    assert recipes() != before
+    assert set(planner.NAMED) <= {row.plan for row in ROWS}
 
 
 def test_distances_agree_with_the_library_and_hold_an_interval() -> None:
@@ -165,12 +199,118 @@ def test_the_command_draws_judges_and_reports(
     assert by["obclip"]["figures"]["pictures"] == 1
     assert by["obclip"]["figures"]["mean_accuracy"] is None  # no judge of photographs is here
     assert by["device-only"]["figures"]["up"] == 0 < by["cloud-only"]["figures"]["up"]
-    page = (out / "report.html").read_text()
+    page, table = (out / "report.html").read_text(), (out / "table.md").read_text()
     assert "Cloud only" in page
+    assert by["obclip"]["words_tell"]["value"] == by["device-only"]["words_tell"]["value"] == 0.5
+    assert by["cloud-only"]["words_tell"]["value"] == 1.0
+    assert "| ObCLIP | 1 |" in table.replace("+", "")
     assert "http://" not in page.replace("http://www.w3.org", "")
     before = (out / "work.jsonl").read_text()
     assert obclip(*options, "--json").code == 0
     assert (out / "work.jsonl").read_text() == before  # nothing was drawn twice
+    fewer = obclip(*options[:-4], "--methods", "obclip", "--out", out, "--markdown")
+    assert (fewer.code, fewer.out.strip()) == (0, (out / "table.md").read_text().strip())
+    assert "pictures: 1 of 1" in fewer.err  # no terminal: lines instead of a bar
+
+
+def test_a_stopped_run_says_what_is_kept(
+    obclip: Obclip, tmp_path: Path, tiny_pair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, drawn = Painter.draw, []
+
+    def draw(self: Painter, *given: Any) -> Any:
+        if drawn:
+            raise KeyboardInterrupt
+        drawn.append(given)
+        return honest(self, *given)
+
+    monkeypatch.setattr(Painter, "draw", draw)
+    options = ("bench", "--pair", tiny_pair, "--n", 2, "--k", "10", "--count", 1, "--methods",
+               "cloud-only,device-only", "--out", tmp_path / "run")  # fmt: skip
+    stopped = obclip(*options)
+    assert stopped.code == 130
+    assert "1 of 2 pictures are kept" in stopped.err
+    monkeypatch.setattr(Painter, "draw", honest)
+    assert obclip(*options).code == 0
+
+
+def test_a_cloud_that_steps_in_its_own_way_hands_over_where_its_timestep_ends(
+    tiny_pair: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = replace(find(tiny_pair), cloud_steps=Steps("lcm", 8, 4))
+    cloud, device = Device.of(pair.cloud), Device.of(pair.device)
+    painter = Painter(pair, cloud, device, Sampling("dpm++", 25, 2.0, 64, 64))
+    begun: list[int] = []
+    honest = device.finish
+
+    def finish(*given: Any) -> Any:
+        begun.append(given[4])
+        return honest(*given)
+
+    monkeypatch.setattr(device, "finish", finish)
+    rows, (wanted,) = chosen("obclip,cloud-only,device-only"), sets("benchmark", 2, 1)
+    for row in rows:
+        assert painter.draw(row, wanted, 10).picture.size == (64, 64)
+    assert begun == [12, 0]
+    todo = tasks(chosen("obclip,he-diffusion"), pair, [2], [10, 5], 1)
+    assert [t.key for t in todo] == [("obclip", 2, 4, 0)]
+
+
+def judged(row: str, k: int, right: list[float]) -> Line:
+    (found,) = chosen(row)
+    e = Estimate(float(np.mean(right)), 0.0, 1.0, len(right))
+    figures = Figures(
+        row, 2, k, len(right), {"gender": e}, e, e, e, e, e, e, 1.0, 1.0, {},
+        dict(enumerate(right)),
+    )  # fmt: skip
+    return Line(found, 2, k, figures, Flops(4, 2, 10), e)
+
+
+def test_findings_are_differences_prompt_by_prompt() -> None:
+    better, worse = [1.0, 0.8] * 20, [0.9, 0.7] * 20
+    lines = [judged("cloud-only", 10, better), judged("device-only", 10, worse),
+             judged("obclip", 10, better), judged("obclip", 5, worse)]  # fmt: skip
+    order, near, falls = findings(lines)
+    assert "ObCLIP is better than device only: yes (+10.0 points [+10.0, +10.0], 40" in order
+    assert "below cloud only: not told apart" in near
+    assert "quality falls with k: yes" in falls
+
+
+def test_the_papers_layout_has_a_block_for_each_k() -> None:
+    right = [1.0, 0.5]
+    lines = [judged("cloud-only", 10, right), judged("obclip", 10, right),
+             judged("santext-8", 10, right), judged("cloud-only", 5, right),
+             judged("obclip", 5, right), judged("santext-8", 5, right)]  # fmt: skip
+    head, rows = paper_layout(lines)
+    assert [row[0].strip() for row in rows] == [
+        "Cloud only", "k = 10", "ObCLIP", "k = 5", "ObCLIP", "differential privacy",
+        "SANTEXT-like, epsilon 8",
+    ]  # fmt: skip
+    assert {len(row) for row in rows} == {1, len(head)}
+    page = markdown(head, rows)
+    assert {line.count("|") for line in page.splitlines()} == {len(head) + 1}
+
+
+def test_a_run_without_a_terminal_says_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    lines = Lines("pictures", lambda: now[0])
+    for i in range(5):
+        now[0] = 31.0 * i
+        lines(i, 4)
+    assert capsys.readouterr().err.splitlines() == [
+        "pictures: 0 of 4", "pictures: 2 of 4, about 1 min left", "pictures: 4 of 4",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", dp.KINDS)
+def test_words_under_differential_privacy_tell_more_with_epsilon(kind: str) -> None:
+    vocabulary = dp.Vocabulary.of(load(find("mini").cloud, vae=False))
+    found = sets("benchmark", 2, 4)
+    little, much = (
+        words_tell(row, found, lambda: vocabulary, rounds=40).value
+        for row in chosen(f"{kind}-1,{kind}-16")
+    )
+    assert little < 0.7 < 0.8 < much
 
 
 @pytest.mark.parametrize(

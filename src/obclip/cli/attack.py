@@ -12,6 +12,9 @@ import click
 if TYPE_CHECKING:
     from obclip.evaluation.attacks.run import Result
 
+#: Sets of six members that the benchmark holds.
+MOST_PICTURES = 50
+
 
 @click.command("attack")
 @click.option("--quick", is_flag=True, help="200 rounds a game, with the power that leaves.")
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     "--pictures",
     default=0,
     show_default=True,
-    help="Rounds of the published-picture game (about 3 s each at N = 2).",
+    help="Rounds of the published-picture game (seconds each, at N = 2 and 6).",
 )
 @click.option(
     "--texts",
@@ -29,24 +32,35 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Prompts for the correlated-words game.",
 )
+@click.option("--jobs", type=int, help="Games played side by side.  [default: one a core]")
+@click.option("--markdown", is_flag=True, help="Print the tables as Markdown.")
 @click.option("--json", "as_json", is_flag=True)
 def command(
-    quick: bool, trials: int | None, only: str, pictures: int, texts: Path | None, as_json: bool
-) -> None:
+    quick: bool, trials: int | None, only: str, pictures: int, texts: Path | None,
+    jobs: int | None, markdown: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Play every privacy game against every method. Exit code 1 when a promise is broken."""
-    from obclip.cli._options import progress
+    import os
+
+    from obclip.cli._told import told
     from obclip.errors import RequestError
     from obclip.evaluation.attacks.run import broken, extras, run, statement
 
     if trials is not None and not 8 <= trials <= 1_000_000:
         raise RequestError("trials out of range", got=trials, expected="8 to 1000000")
-    with progress(quiet=as_json) as bars:
+    if jobs is not None and not 1 <= jobs <= 256:
+        raise RequestError("jobs out of range", got=jobs, expected="1 to 256")
+    if not 0 <= pictures <= MOST_PICTURES:
+        raise RequestError("pictures out of range", got=pictures, expected=f"0 to {MOST_PICTURES}")
+    # first, so that a file that cannot be read is told before the long part
+    with told("pictures", quiet=as_json) as on_picture:
+        reported = extras(pictures, texts, only, on_picture)
+    with told("games", quiet=as_json) as on_done:
         results = run(
-            quick=quick, trials=trials, only=only,
-            on_done=lambda done, total: bars("games", done, total),
+            quick=quick, trials=trials, only=only, jobs=jobs or os.cpu_count() or 1,
+            on_done=on_done,
         )  # fmt: skip
-    if not only:
-        results += extras(pictures, texts)
+    results += reported
     if not results:
         raise RequestError("no game of that name", code="no_game", got=only)
     bad = broken(results)
@@ -56,7 +70,7 @@ def command(
             "statement": statement(results),
         }))  # fmt: skip
     else:
-        _show(results, bad, statement(results))
+        _show(results, bad, statement(results), markdown=markdown)
     if bad:
         raise click.exceptions.Exit(1)
 
@@ -69,27 +83,30 @@ def _as_dict(result: Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(results: list[Result], bad: list[str], statement: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
+HEAD = ("game", "method", "right", "95 % interval", "guessing", "rounds", "verdict")
 
-    console = Console(width=150)
+
+def _show(results: list[Result], bad: list[str], statement: str, *, markdown: bool) -> None:
+    from obclip.cli._bench_show import as_table
+    from obclip.evaluation.bench.table import markdown as as_markdown
+
     for kind in dict.fromkeys(r.kind for r in results):
-        table = Table(title=kind, title_justify="left")
-        for name in ("game", "method", "right", "95 % interval", "chance", "rounds", "verdict"):
-            table.add_column(name, justify="left" if name in ("game", "method") else "right")
-        for r in results:
-            if r.kind != kind:
-                continue
-            low, high = r.outcome.interval
-            table.add_row(
-                r.game, r.method, f"{r.outcome.rate:.3f}", f"[{low:.3f}, {high:.3f}]",
-                f"{r.outcome.chance:.3f}", str(r.outcome.trials),
-                "above chance" if r.found else "not above chance",
-            )  # fmt: skip
-        console.print(table, markup=False)
+        rows = [_cells(r) for r in results if r.kind == kind]
+        if markdown:
+            click.echo(f"**{kind}**\n\n{as_markdown(HEAD, rows)}")
+        else:
+            as_table(kind, HEAD, rows)
     for advice in dict.fromkeys(f"{r.game}: {r.advice}" for r in results if r.advice):
-        console.print(advice, highlight=False)
-    console.print(statement, highlight=False)
+        click.echo(("- " if markdown else "") + advice)
+    click.echo(("\n" if markdown else "") + statement)
     for line in bad:
-        console.print(line, style="bold red")
+        click.secho(line, fg="red", bold=True)
+
+
+def _cells(r: Result) -> tuple[str, ...]:
+    low, high = r.outcome.interval
+    return (
+        r.game, r.method, f"{r.outcome.rate:.3f}", f"[{low:.3f}, {high:.3f}]",
+        f"{r.outcome.chance:.3f}", str(r.outcome.trials),
+        "above chance" if r.found else "not above chance",
+    )  # fmt: skip

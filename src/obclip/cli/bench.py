@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from obclip.client.device import Device
     from obclip.diffusion.pairs import Pair
+    from obclip.evaluation.bench.draw import Painter
     from obclip.evaluation.bench.prompts import Set
     from obclip.evaluation.bench.rows import Row
+    from obclip.evaluation.bench.score import Figures
     from obclip.evaluation.bench.table import Line
-    from obclip.evaluation.bench.work import Work
+
+STEPS = 25
 
 
 @click.command("bench")
@@ -22,10 +26,10 @@ if TYPE_CHECKING:
 @click.option(
     "--table",
     "kind",
-    type=click.Choice(["paper", "costs", "seconds"]),
+    type=click.Choice(["paper", "costs", "seconds", "peers"]),
     default="paper",
     show_default=True,
-    help="The paper's Table 2; cost columns of the real pairs; their seconds here.",
+    help="The paper's Table 2; the real pairs' cost columns; their seconds here; HE and DP alone.",
 )
 @click.option("--methods", metavar="A,B", help="Rows to draw.  [default: all]")
 @click.option("--n", "ns", default="2,6", show_default=True, metavar="N,N", help="Set sizes.")
@@ -40,40 +44,55 @@ if TYPE_CHECKING:
 )
 @click.option("--bandwidth", default=20.0, show_default=True, help="Of the line, in Mbit/s.")
 @click.option("--quick", is_flag=True, help="A few prompts: under six minutes on two cores.")
+@click.option("--device", default="cpu", show_default=True, help="Torch device of both models.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of both models' weights.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path("out/bench"),
     show_default=True,
-    help="Work file, pictures, results.json and report.html.",
+    help="Work file, pictures, results.json, table.md and report.html.",
 )
+@click.option("--markdown", is_flag=True, help="Print the tables as Markdown.")
 @click.option("--json", "as_json", is_flag=True)
 def command(
     pair: str, kind: str, methods: str | None, ns: str, ks: str, count: int | None, prompts: str,
-    bandwidth: float, quick: bool, out: Path, as_json: bool,
+    bandwidth: float, quick: bool, device: str, dtype: str, out: Path, markdown: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Compare the methods on one pair; a broken run goes on where it stopped."""
     from obclip.diffusion.pairs import PAIRS, find
     from obclip.errors import RequestError
     from obclip.evaluation.bench.rows import chosen
 
+    form = "json" if as_json else "markdown" if markdown else "table"
     rows, sizes, splits = chosen(methods), _numbers("--n", ns), _numbers("--k", ks)
     if not bandwidth > 0:
         raise RequestError("bandwidth out of range", got=bandwidth, expected="above 0 Mbit/s")
+    real = [PAIRS[p] for p in PAIRS if p != "mini"] if pair == "mini" else [find(pair)]
     if kind == "costs":
-        known = [PAIRS[p] for p in PAIRS if p != "mini"] if pair == "mini" else [find(pair)]
-        _costs(known, rows, sizes, splits, as_json=as_json)
+        _costs(real, rows, sizes, splits, form)
         return
     if kind == "seconds":
-        _seconds([PAIRS[p] for p in PAIRS if p != "mini"] if pair == "mini" else [find(pair)],
-                 quick=quick, as_json=as_json)  # fmt: skip
+        _seconds(real, quick=quick, form=form)
         return
-    if max(splits) > 25:
-        raise RequestError("split out of range", code="bad_split", got=ks, expected="0 to 25")
+    if kind == "peers":
+        from obclip.cli._peers import peers
+
+        peers(find(pair), sizes, rounds=100 if quick else 1000, form=form)
+        return
+    if max(splits) > STEPS:
+        raise RequestError("split out of range", code="bad_split", got=ks, expected=f"0 to {STEPS}")
     number = count if count is not None else (3 if quick else 40)
     if number < 1:
         raise RequestError("count out of range", code="bad_count", got=number, expected="1 or more")
-    _draw(find(pair), rows, sizes, splits, number, prompts, bandwidth, out, as_json=as_json)
+    _draw(find(pair), rows, sizes, splits, number, prompts, bandwidth, (device, dtype), out, form)
 
 
 def _numbers(option: str, text: str) -> list[int]:
@@ -90,37 +109,74 @@ def _numbers(option: str, text: str) -> list[int]:
 
 def _draw(
     pair: Pair, rows: tuple[Row, ...], ns: list[int], ks: list[int], count: int, source: str,
-    bandwidth: float, out: Path, *, as_json: bool,
+    bandwidth: float, place: tuple[str, str], out: Path, form: str,
 ) -> None:  # fmt: skip
     from obclip import __version__
-    from obclip.cli._options import progress
-    from obclip.client.device import Device, Sampling
+    from obclip.cli._bench_show import show
+    from obclip.cli._told import told
+    from obclip.client.device import Sampling
     from obclip.evaluation.bench.draw import Painter
     from obclip.evaluation.bench.prompts import sets
+    from obclip.evaluation.bench.rows import recipes
     from obclip.evaluation.bench.run import run, tasks
     from obclip.evaluation.bench.score import figures
     from obclip.evaluation.bench.work import Work
     from obclip.evaluation.judge import Judge
 
+    if pair.cloud_steps is not None:  # it has one split of its own
+        ks = [pair.cloud_steps.split]
     found = {n: sets(source, n, count) for n in ns}
-    cloud, device = Device.of(pair.cloud), Device.of(pair.device)
+    cloud, device = _models(pair, *place)
     side = cloud.parts.side
-    about = {
-        "pair": pair.name, "prompts": source, "steps": 25, "guidance": pair.guidance, "side": side,
-        "scheduler": "dpm++", "weights": _weights(cloud, device), "version": __version__,
+    about: dict[str, Any] = {
+        "pair": pair.name, "prompts": source, "steps": STEPS, "guidance": pair.guidance,
+        "side": side, "scheduler": "dpm++", "dtype": place[1],
+        "weights": _weights(cloud, device), "plans": recipes(), "version": __version__,
     }  # fmt: skip
     work = Work(out, about)
-    painter = Painter(cloud, device, Sampling("dpm++", 25, pair.guidance, side, side))
-    todo = tasks(rows, ns, ks, count)
+    painter = Painter(pair, cloud, device, Sampling("dpm++", STEPS, pair.guidance, side, side))
+    todo = tasks(rows, pair, ns, ks, count)
     begun = time.perf_counter()
-    with progress(quiet=as_json) as bars:
-        run(painter, todo, found, work, lambda done, total: bars("pictures", done, total))
+    try:
+        with told("pictures", quiet=form == "json") as on_done:
+            run(painter, todo, found, work, on_done)
+    except KeyboardInterrupt:
+        kept = sum(task.key in work.done for task in todo)
+        click.echo(f"{kept} of {len(todo)} pictures are kept in {out}: the same command goes on.",
+                   err=True)  # fmt: skip
+        raise
     judge = Judge.load() if pair.name == "mini" and source == "benchmark" else None
     real = None if judge is None else Judge.real_features()
-    cells = figures(work, found, judge, real)
-    lines = _lines(pair, rows, ns, ks, cells, side)
-    about |= {"prompts a set size": count, "minutes": round((time.perf_counter() - begun) / 60, 1)}
-    _show(lines, work, found, about, bandwidth, out, as_json=as_json)
+    cells = figures(work, todo, found, judge, real)
+    lines = _lines(painter, rows, found, ks, cells)
+    about |= {
+        "prompts a set size": count, "device": place[0],
+        "minutes of this call": round((time.perf_counter() - begun) / 60, 1),
+    }  # fmt: skip
+    show(lines, work, found, about, bandwidth, out, form)
+
+
+def _models(pair: Pair, device: str, dtype: str) -> tuple[Device, Device]:
+    """Cloud and device model, both on one torch device.
+
+    Raises:
+        RequestError: no such torch device here. ModelError: missing or broken weights.
+    """
+    import torch
+
+    from obclip.client.device import Device
+    from obclip.diffusion.loading import load
+    from obclip.errors import RequestError
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):  # the latter without CUDA in the build
+        raise RequestError(
+            "no such torch device here", code="bad_device", got=device, expected="such as cpu, cuda"
+        ) from None
+    kind = getattr(torch, dtype)
+    cloud, small = (Device(load(s, dtype=kind, device=device)) for s in (pair.cloud, pair.device))
+    return cloud, small
 
 
 def _weights(*models: Any) -> str:
@@ -130,127 +186,62 @@ def _weights(*models: Any) -> str:
 
 
 def _lines(
-    pair: Pair, rows: tuple[Row, ...], ns: list[int], ks: list[int], cells: list[Any], side: int
-) -> list[Line]:
+    painter: Painter, rows: tuple[Row, ...], sets: dict[int, list[Set]], ks: list[int],
+    cells: list[Figures],
+) -> list[Line]:  # fmt: skip
     from obclip.evaluation.bench.cost import flops
     from obclip.evaluation.bench.table import Line
+    from obclip.evaluation.bench.told import words_tell
 
     by = {(f.row, f.n, f.k): f for f in cells}
-    return [
-        Line(row, n, k, by.get((row.name, n, k if row.splits else 0)),
-             flops(pair, row, n, k, 25, side))
-        for n in ns for k in ks for row in rows
-    ]  # fmt: skip
-
-
-NOTES = (
-    "FLOPs are exact and count the UNet alone, two for a multiply-add; text encoders, decoders and "
-    "encryption are not in them. Only ratios compare with the paper's.",
-    "Quality is the bundled judge's, in its own features and on the bundled pair's own world: no "
-    "figure compares with a published FID or CLIP score; the order of the methods does.",
-    "HE-Diffusion computes on prompt and latent in clear: its encryption hides only the update "
-    "between two passes of the network, and the cloud reads the prompt.",
-    "Epsilons are on the pair's own token embeddings and compare with none published elsewhere.",
-)
-
-
-def _show(
-    lines: list[Line], work: Work, sets: dict[int, list[Set]], about: dict[str, Any],
-    bandwidth: float, out: Path, *, as_json: bool,
-) -> None:  # fmt: skip
-    from rich.console import Console
-    from rich.table import Table
-
-    from obclip.errors import OutputError
-    from obclip.evaluation.bench.report import write
-    from obclip.evaluation.bench.table import HEAD, cells, findings
-
-    rows = [
-        {
-            "row": x.row.name, "n": x.n, "k": x.k, "private": x.row.private,
-            "figures": None if x.figures is None else x.figures.as_dict(),
-            "flops": {"cloud": x.flops.cloud, "device": x.flops.device, "ratio": x.flops.ratio},
-            "transfer_seconds": None if x.figures is None else x.figures.transfer(bandwidth),
-        }
-        for x in lines
-    ]  # fmt: skip
-    result = {
-        "about": about, "bandwidth_mbit": bandwidth, "rows": rows, "findings": findings(lines),
-        "notes": list(NOTES),
-    }  # fmt: skip
-    try:
-        (out / "results.json").write_text(json.dumps(result, indent=1), "utf-8")
-        write(out / "report.html", lines, work, sets, about, bandwidth, NOTES)
-    except OSError as error:
-        raise OutputError("the report cannot be written", got=f"{out}: {error.strerror}") from None
-    if as_json:
-        click.echo(json.dumps(result))
-        return
-    console = Console(width=190)
-    for n, k in dict.fromkeys((x.n, x.k) for x in lines):
-        table = Table(title=f"N = {n}, k = {k}", title_justify="left")
-        for i, name in enumerate(HEAD):
-            table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
-        for x in lines:
-            if (x.n, x.k) == (n, k):
-                table.add_row(*cells(x, bandwidth))
-        console.print(table)
-    for text in findings(lines):
-        console.print(text, highlight=False)
-    console.print(f"{out / 'report.html'}", highlight=False)
+    out = []
+    for n, found in sets.items():
+        most = max((f.pictures for f in cells if f.n == n), default=0)
+        guessed = {row.name: words_tell(row, found, lambda: painter.vocabulary) for row in rows}
+        for k in ks:
+            for row in rows:
+                cell = by.get((row.name, n, k if row.splits else 0))
+                cost = flops(painter.pair, row, n, k, STEPS, painter.sampling.height)
+                few = cell is not None and cell.pictures < most
+                out.append(Line(row, n, k, cell, cost, guessed[row.name], few))
+    return out
 
 
 def _costs(
-    pairs: list[Pair], rows: tuple[Row, ...], ns: list[int], ks: list[int], *, as_json: bool
+    pairs: list[Pair], rows: tuple[Row, ...], ns: list[int], ks: list[int], form: str
 ) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from obclip.cli._bench_show import costs
     from obclip.evaluation.bench.cost import table
 
+    # differential privacy, substitution and HE-Diffusion cost the cloud what their base method does
     kept = [r for r in rows if r.epsilon is None and r.name not in ("he-diffusion", "substitution")]
-    found = table(pairs, kept, ns, ks)
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    columns = ["n", "k", "title", *(p.name for p in pairs), "paper", "paper, SDXL"]
-    title = "Cloud FLOPs over one cloud-only generation of 25 steps"
-    out = Table(title=title, title_justify="left")
-    for name in columns:
-        out.add_column(name, justify="left" if name == "title" else "right")
-    for line in found:
-        out.add_row(*("-" if line[c] is None else str(line[c]) for c in columns))
-    Console(width=170).print(out)
+    costs(table(pairs, kept, ns, ks), [p.name for p in pairs], form)
 
 
-def _seconds(pairs: list[Pair], *, quick: bool, as_json: bool) -> None:
+def _seconds(pairs: list[Pair], *, quick: bool, form: str) -> None:
     """Random weights at full size; SDXL kinds in bfloat16 and one step of each model alone."""
     from dataclasses import asdict
 
     import torch
 
+    from obclip.cli._bench_show import as_table
     from obclip.evaluation.bench.fullsize import measure
+    from obclip.evaluation.bench.table import markdown
 
+    rows = []
     for pair in pairs:
         large = pair.side > 512
         found = measure(
             pair, dtype=torch.bfloat16 if large else torch.float32, whole=not (large or quick),
             on_stage=lambda text, name=pair.name: click.echo(f"{name}: {text}", err=True),  # type: ignore[misc]
         )  # fmt: skip
-        if as_json:
+        if form == "json":
             click.echo(json.dumps(asdict(found)))
-            continue
-        click.secho(f"{found.pair}, {found.side} px, {found.number}, random weights", bold=True)
-        click.echo(f"  measured: cloud step {found.cloud_step:.2f} s, device step "
-                   f"{found.device_step:.2f} s")  # fmt: skip
-        if found.end_to_end is not None:
-            click.echo(
-                f"  measured: private generation, N = 2, 1 + 1 steps {found.end_to_end:.2f} s"
-            )
-        cloud, device = (
-            found.extrapolated_cloud_only_25_steps,
-            found.extrapolated_device_only_25_steps,
-        )
-        click.echo(
-            f"  extrapolated: 25 steps on the cloud {cloud:.0f} s, on the device {device:.0f} s"
-        )
+        rows.append(found.cells())
+    if form == "json":
+        return
+    head = found.HEAD
+    if form == "markdown":
+        click.echo(markdown(head, rows))
+        return
+    as_table("Exact architectures with random weights, on this machine", head, rows)

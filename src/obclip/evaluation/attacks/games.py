@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class Game:
     play: Callable[[Maker, int, int], Outcome]
 
 
+@lru_cache(maxsize=8)
 def _sets(n: int) -> list[CandidateSet]:
     return [expand(base, SETTINGS[n]).candidates for base in BASES]
 

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+import httpx
 import numpy as np
 
 from obclip.client.download import Report, download
 from obclip.client.transport import Connection
 from obclip.errors import ObclipError
 from obclip.evaluation.attacks.clients import Got, Oblivious, own
-from obclip.evaluation.attacks.stage import CHANNELS, FACTOR, FACTS, SIDE, Stage
+from obclip.evaluation.attacks.stage import CHANNELS, FACTOR, FACTS, SIDE, Stage, honest
 from obclip.privacy import CandidateSet, Expansion, PrivacySettings, expand
-from obclip.protocol.codec import decode_latents
+from obclip.protocol.codec import Latents, decode_latents
 
 
 def reordered(found: CandidateSet, order: Sequence[int]) -> CandidateSet:
@@ -156,6 +157,76 @@ def _looks_bad(raw: bytes, expansion: Expansion) -> bool:
     return bool(not np.isfinite(mine).all() or np.abs(mine).max() > 6 or mine.std() < 0.5)
 
 
+class _Greedy(_Peek):
+    """Reads whatever comes, however long or broken, and keeps it."""
+
+    def _exchange(self, method: str, path: str, body: bytes, cap: int) -> bytes:
+        if not path.endswith("/latents"):
+            return super()._exchange(method, path, body, cap)
+        for _ in range(3):
+            with suppress(httpx.HTTPError), self._client.stream(method, path) as response:
+                self.raw = b"".join(response.iter_raw())
+                return self.raw
+        return b""
+
+
+class Preview(Leak):
+    """Knows from a preview what its own latents must be, and asks again when they are not there.
+
+    It reads leniently, as far as an answer goes, so even a broken one shows what it looked for.
+    """
+
+    leak = "own latents held against a preview"
+
+    def ask(self, prompt: str, stage: Stage, seed: int) -> Got:
+        expansion = expand(prompt, self.settings)
+        seen = _Greedy(stage.connection())
+        with suppress(ObclipError):
+            download(expansion.candidates, self.public(), FACTS, seen, seed=seed, report=Report())
+        seen.really_close()
+        if not _found(seen.raw, honest(stage.view.asked[0]), own(expansion)):
+            return super().ask(prompt, stage, seed + 1)
+        return Got()
+
+
+def _found(raw: bytes, expected: Latents, at: int) -> bool:
+    """Whether the own latents stand at their place, or in a broken answer at any."""
+    mine = expected[:, at]
+    try:
+        return bool(np.array_equal(decode_latents(raw, expected.shape)[:, at], mine))
+    except ObclipError:
+        cropped = np.ascontiguousarray(mine[..., :-1])
+        return mine.tobytes() in raw or cropped.tobytes() in raw
+
+
+class HangUp(Leak):
+    """Stops reading as soon as its own candidate has come."""
+
+    leak = "hangs up once its own has come"
+
+    def ask(self, prompt: str, stage: Stage, seed: int) -> Got:
+        expansion = expand(prompt, self.settings)
+        seen = _Impatient(stage.connection())
+        seen.place = own(expansion)
+        with suppress(ObclipError):
+            download(expansion.candidates, self.public(), FACTS, seen, seed=seed, report=Report())
+        seen.really_close()
+        return Got()
+
+
+class _Impatient(_Peek):
+    place = 0
+
+    def _exchange(self, method: str, path: str, body: bytes, cap: int) -> bytes:
+        if not path.endswith("/latents"):
+            return super()._exchange(method, path, body, cap)
+        with self._client.stream(method, path) as response:
+            for i, _ in enumerate(response.iter_raw()):
+                if i == self.place:
+                    break
+        return b""
+
+
 LEAKS: tuple[type[Leak], ...] = (
-    OwnFirst, PivotByChoice, TemplateBlocks, PromptCache, EarlyCancel, Reconnect,
+    OwnFirst, PivotByChoice, TemplateBlocks, PromptCache, EarlyCancel, Reconnect, Preview, HangUp,
 )  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from multiprocessing import get_context
 from typing import Any
 
 from obclip.evaluation.attacks import clients, games, leaks, reported
@@ -55,23 +57,28 @@ class Bout:
     advice: str = ""
 
 
-def bouts(*, quick: bool = False) -> list[Bout]:
-    """Every game against every method it makes sense for."""
+@lru_cache(maxsize=1)
+def bouts() -> tuple[Bout, ...]:
+    """Every game against every method it makes sense for.
+
+    A plan is told in the request and changes nothing else that leaves the device, so inversion and
+    the server's misbehaviour are played under one of them.
+    """
     plain = [games.choice_game(2), games.choice_game(6)]
-    inverted = [games.choice_game(n, _embedding) for n in ((2,) if quick else (2, 6))]
+    inverted = [games.choice_game(n, _embedding) for n in (2, 6)]
     past = [games.history_game(6), games.repeat_game()]
     ways = [games.misbehaving_game(way) for way in WAYS]
     out: list[Bout] = []
     for plan in PLANS:
         maker = partial(clients.Oblivious, plan=plan)
-        chosen = [*plain, *inverted, *past] if plan == "exact" else plain
+        chosen = [*plain, *inverted, *past] if plan == "exact" else [*plain, *past]
         out += [Bout(g, f"ObCLIP, {plan}", PROMISE, maker) for g in chosen]
     out += [Bout(g, "ObCLIP, exact", PROMISE, clients.Oblivious) for g in ways]
-    out += [Bout(g, "vanilla oblivious", PROMISE, clients.Vanilla) for g in plain]
-    out += [Bout(g, "device-only", PROMISE, clients.DeviceOnly) for g in plain[:1]]
+    out += [Bout(g, "vanilla oblivious", PROMISE, clients.Vanilla) for g in [*plain, *past]]
+    out += [Bout(g, "device-only", PROMISE, clients.DeviceOnly) for g in [*plain, *past]]
     for name, split in (("cloud-only", 8), ("Hybrid SD", 3), ("HE-Diffusion", 8)):
         alone = partial(clients.Alone, name=name, split=split)
-        out += [Bout(g, name, BASELINE, alone) for g in plain]
+        out += [Bout(g, name, BASELINE, alone) for g in [*plain, *inverted, *past[:1]]]
     out += [Bout(g, "random substitution", BASELINE, clients.Substitution) for g in plain]
     for kind in dp.KINDS:
         for epsilon in dp.EPSILONS:
@@ -83,18 +90,18 @@ def bouts(*, quick: bool = False) -> list[Bout]:
         leaks.OwnFirst: [*plain, *inverted], leaks.PivotByChoice: plain[1:],
         leaks.TemplateBlocks: past[:1], leaks.PromptCache: past[1:],
         leaks.EarlyCancel: [g for g in ways if g.name in ("server: NaN", "server: spoil")],
-        leaks.Reconnect: [g for g in ways if g.name not in (
-            "server: delay", "server: swap", "server: wrong shape", "server: oversize",
-            "server: truncated", "server: stale", "server: repeated", "server: other N",
-            "server: mark",
-        )],
+        leaks.Reconnect: [
+            g for g in ways if g.name in ("server: NaN", "server: spoil", "server: other k")
+        ],
+        leaks.Preview: [g for g in ways if g.name != "server: delay"],
+        leaks.HangUp: [g for g in ways if g.name == "server: delay"],
     }  # fmt: skip
     for leak, chosen in against.items():
         out += [Bout(g, f"planted: {leak.leak}", PLANTED, leak) for g in chosen]
     for n in (2, 6):
         game = games.reroll_game(n)
         out.append(Bout(game, "ObCLIP, exact", OPEN, clients.Oblivious, WHAT_TO_DO["re-roll"]))
-    return out
+    return tuple(out)
 
 
 def _private(settings: Any, kind: str, epsilon: float) -> clients.Client:
@@ -127,45 +134,90 @@ def _embedding(prompts: Any) -> list[float]:
 
 
 def run(
-    *, quick: bool = False, trials: int | None = None, only: str = "", on_done: OnDone | None = None
-) -> list[Result]:
+    *, quick: bool = False, trials: int | None = None, only: str = "", jobs: int = 1,
+    on_done: OnDone | None = None,
+) -> list[Result]:  # fmt: skip
     """Plays all games.
 
     Args:
         trials: rounds of each; None takes what the stated power needs for the whole family.
         only: part of a game's or method's name.
+        jobs: processes that play side by side; the outcome is the same for any number.
     """
-    chosen = [b for b in bouts(quick=quick) if only in b.game.name or only in b.method]
-    family = max(1, sum(b.kind == PROMISE for b in chosen))
-    results: list[Result] = []
-    for i, bout in enumerate(chosen):
-        if on_done is not None:
-            on_done(i, len(chosen))
-        alpha = FAMILY / family
+    chosen = [i for i, b in enumerate(bouts()) if only in b.game.name or only in b.method]
+    alpha = FAMILY / max(1, sum(bouts()[i].kind == PROMISE for i in chosen))
+    counts = {}
+    for i in chosen:
+        bout = bouts()[i]
         enough = needed(bout.game.chance, alpha=alpha)
         # what wins nearly always, or is promised nothing, needs no such precision
         count = trials or (enough if bout.kind == PROMISE else min(enough, 400))
-        if quick and trials is None:
-            count = min(count, 200)
-        outcome = bout.game.play(bout.maker, count, i)
-        power = power_of(count, bout.game.chance, alpha=alpha)
+        counts[i] = min(count, 200) if quick and trials is None else count
+    outcomes = _play(counts, jobs, on_done or (lambda _, __: None))
+    results = []
+    for i in chosen:
+        bout, chance = bouts()[i], bouts()[i].game.chance
+        enough, power = needed(chance, alpha=alpha), power_of(counts[i], chance, alpha=alpha)
         results.append(
-            Result(bout.game.name, bout.method, bout.kind, outcome, enough, power,
+            Result(bout.game.name, bout.method, bout.kind, outcomes[i], enough, power,
                    advice=bout.advice)
         )  # fmt: skip
-    if on_done is not None:
-        on_done(len(chosen), len(chosen))
     return list(judged(results))
 
 
-def extras(pictures: int, texts: Any = None) -> list[Result]:
-    """Correlated words, and published pictures (which need the real pair and its time)."""
-    out = [_open("correlated words", reported.correlated(texts), WHAT_TO_DO["words"])]
-    if pictures:
-        for n in (2, 6):
-            outcome = reported.published(pictures, n=n)
-            out.append(_open(f"a published picture, N = {n}", outcome, WHAT_TO_DO["published"]))
-    return list(judged(out))
+def _play(counts: dict[int, int], jobs: int, on_done: OnDone) -> dict[int, Outcome]:
+    """Outcome of each bout by its place; its seed is its place, whoever plays it."""
+    outcomes: dict[int, Outcome] = {}
+    on_done(0, len(counts))
+    if jobs <= 1:
+        for i, count in counts.items():
+            outcomes[i] = play(i, count)
+            on_done(len(outcomes), len(counts))
+        return outcomes
+    # fresh processes: a forked one would inherit torch's threads in an unknown state
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_alone)
+    try:
+        waiting = {pool.submit(play, i, count): i for i, count in counts.items()}
+        for future in as_completed(waiting):
+            outcomes[waiting[future]] = future.result()
+            on_done(len(outcomes), len(counts))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return outcomes
+
+
+def play(place: int, count: int) -> Outcome:
+    """One bout, by its place in ``bouts()``."""
+    bout = bouts()[place]
+    return bout.game.play(bout.maker, count, place)
+
+
+def _alone() -> None:
+    """One thread a process: as many processes as cores compute already."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def extras(
+    pictures: int, texts: Any = None, only: str = "", on_done: OnDone | None = None
+) -> list[Result]:
+    """Priors and words that tell, and published pictures (which need the real pair and its time).
+
+    Raises:
+        RequestError: ``texts`` cannot be read. ModelError: the pair is not there.
+    """
+    told = WHAT_TO_DO["words"]
+    games_: list[tuple[str, Callable[[], Outcome], str]] = [
+        ("mention priors", partial(reported.prior_aware, texts, words=False), told),
+        ("correlated words and mention priors", partial(reported.prior_aware, texts), told),
+    ]
+    done = on_done or (lambda _, __: None)
+    for n in (2, 6) if pictures else ():
+        game = partial(reported.published, pictures, n=n, on_done=done)
+        games_.append((f"a published picture, N = {n}", game, WHAT_TO_DO["published"]))
+    chosen = [(name, game, advice) for name, game, advice in games_ if only in name]
+    return list(judged([_open(name, game(), advice) for name, game, advice in chosen]))
 
 
 def _open(game: str, outcome: Outcome, advice: str) -> Result:
@@ -208,7 +260,7 @@ def statement(results: list[Result]) -> str:
         return "no promise was tested"
     least = min(r.power for r in promised)
     return (
-        f"{len(promised)} promises tested; a gain of {GAIN:.0%} over chance in any would be found "
-        f"with probability {least:.2f} or more (aim {POWER}); the chance of any false alarm is at "
-        f"most {FAMILY:.0%} (Holm)"
+        f"{len(promised)} promises tested; an attacker who is right {100 * GAIN:.0f} points more "
+        f"often than by guessing would be found in any one with probability {least:.2f} or more "
+        f"(aim {POWER}); the chance of any false alarm among them is at most {FAMILY:.0%} (Holm)"
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import httpx
 import numpy as np
 
-from obclip.evaluation.attacks.stage import Deviate
+from obclip.evaluation.attacks.stage import Deviate, Late
 from obclip.protocol.codec import Latents, encode_latents
 
 
@@ -41,18 +40,18 @@ def _swap(at: int) -> Deviate:
 
 
 def _late(at: int) -> Deviate:
-    def deviate(body: bytes, _: Latents, __: int) -> bytes:
-        time.sleep(0.0005 * at)
-        return body
-
-    return deviate
+    return lambda body, _, __: Late(body, at)
 
 
 def _cut(at: int) -> Deviate:
+    """Breaks the line twice, then sends all candidates but ``at``, which was to come last."""
+
     def deviate(body: bytes, latents: Latents, count: int) -> bytes:
         if count <= 2:
             raise httpx.RemoteProtocolError("cut off")
-        return body[: len(body) - 2 * latents[:, at].size]
+        order = [*(i for i in range(latents.shape[1]) if i != at), at]
+        whole = encode_latents(np.ascontiguousarray(latents[:, order]))
+        return whole[: len(whole) - 2 * latents[:, at].size]
 
     return deviate
 
@@ -68,12 +67,18 @@ def _stale(at: int) -> Deviate:
     return deviate
 
 
+def _spoilt(x: Latents, at: int) -> Latents:
+    out = x.copy()
+    out[:, at] = _noise(out[:, at])
+    return out
+
+
 def _shape(at: int) -> Deviate:
-    return lambda _, x, __: encode_latents(np.ascontiguousarray(np.roll(x, at, 1)[..., :-1]))
+    return lambda _, x, __: encode_latents(np.ascontiguousarray(_spoilt(x, at)[..., :-1]))
 
 
 def _large(at: int) -> Deviate:
-    return lambda _, x, __: encode_latents(np.concatenate([x, x[:, [at]]], axis=1).repeat(40, 0))
+    return lambda _, x, __: encode_latents(_spoilt(x, at).repeat(40, 0))
 
 
 def _fewer(at: int) -> Deviate:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import httpx
 import msgspec
 import numpy as np
 
 from obclip.client.transport import Connection
+from obclip.cloud.planner import NAMED
 from obclip.diffusion.compatibility import Facts
 from obclip.errors import RequestError
 from obclip.protocol import limits
@@ -31,12 +33,12 @@ _SCHEDULE = NoiseSchedule(
     steps_offset=1,
 )  # fmt: skip
 FACTS = Facts("stage", "stage", CHANNELS, FACTOR, 0.18215, _SCHEDULE, (32, 64), SIDE)
-PLANS = ("exact", "paper-cache", "paper-reuse", "balanced", "fast")
+PLANS = tuple(NAMED)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One request as the server saw it: seconds since the first, method, stage, body."""
+    """What the server saw, seconds after the first: a request, or a piece of an answer taken."""
 
     at: float
     method: str
@@ -58,15 +60,42 @@ class View:
         known = stage if stage in ("models", "generations", "progress", "latents") else "job"
         self.events.append(Event(now - self.started, request.method, known, request.content))
 
+    def taken(self) -> None:
+        """Notes that the device has read one piece of an answer and wants the next."""
+        self.events.append(Event(time.perf_counter() - self.started, "TOOK", "piece", b""))
+
     @property
     def asked(self) -> list[GenerateRequest]:
         """The candidate sets, in the order they came."""
         return [decode_request(e.body) for e in self.events if e.method == "POST"]
 
 
+class Late(NamedTuple):
+    """An answer whose candidate ``at`` comes late."""
+
+    body: bytes
+    at: int
+
+
 #: Gets the honest answer's bytes, the latents (images, n, channels, h, w) and the count of
-#: answers so far; gives the bytes to send, or raises to break the connection.
-Deviate = Callable[[bytes, Latents, int], bytes]
+#: answers so far; gives what to send, or raises to break the connection.
+Deviate = Callable[[bytes, Latents, int], bytes | Late]
+
+
+class _Pieces(httpx.SyncByteStream):
+    """An answer sent candidate by candidate; the server sees which pieces were taken, and when."""
+
+    def __init__(self, body: bytes, n: int, view: View, late: int | None) -> None:
+        size = max(1, -(-len(body) // n))
+        self.pieces = [body[i : i + size] for i in range(0, len(body), size)]
+        self.view, self.late = view, late
+
+    def __iter__(self) -> Iterator[bytes]:
+        for i, piece in enumerate(self.pieces):
+            if i == self.late:
+                time.sleep(0.0005)
+            yield piece
+            self.view.taken()
 
 
 class Stage:
@@ -107,11 +136,12 @@ class Stage:
             body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
             return _bytes(body)
         latents = honest(asked)
-        body = encode_latents(latents)
+        answer: bytes | Late = encode_latents(latents)
         self.answers += 1
         if self.deviate is not None:
-            body = self.deviate(body, latents, self.answers)
-        return _bytes(body)
+            answer = self.deviate(encode_latents(latents), latents, self.answers)
+        body, late = answer if isinstance(answer, Late) else (answer, None)
+        return httpx.Response(200, stream=_Pieces(body, asked.n, self.view, late))
 
 
 def honest(asked: GenerateRequest) -> Latents:

@@ -16,6 +16,9 @@ from obclip.client.sizes import sizes_of, with_sizes
 from obclip.cloud.engine import Engine, Job
 from obclip.cloud.planner import make_plan
 from obclip.diffusion.decode import decode
+from obclip.diffusion.handover import start_of
+from obclip.diffusion.pairs import Pair
+from obclip.diffusion.sampling import make_scheduler
 from obclip.evaluation.bench.prompts import Set
 from obclip.evaluation.bench.rows import Row
 from obclip.evaluation.peers import dp, he
@@ -36,11 +39,22 @@ class Drawn:
 
 
 class Painter:
-    """A pair, loaded once, that draws by any method."""
+    """A pair, loaded once, that draws by any method.
 
-    def __init__(self, cloud: Device, device: Device, sampling: Sampling) -> None:
-        self.cloud, self.device, self.sampling = cloud, device, sampling
+    ``sampling`` is the device's, and the cloud's too unless the pair's cloud steps differently
+    (LCM: its own scheduler, steps and split, no unconditional pass; the device goes on at its
+    nearest timestep). Both models may stand on an accelerator.
+    """
+
+    def __init__(self, pair: Pair, cloud: Device, device: Device, sampling: Sampling) -> None:
+        self.pair, self.cloud, self.device, self.sampling = pair, cloud, device, sampling
         self.engine = Engine(cloud.parts)
+        self.place = device.parts.unet.device
+        own = pair.cloud_steps
+        self.clouds = (
+            sampling if own is None
+            else replace(sampling, scheduler=own.scheduler, steps=own.steps, guidance=1.0)
+        )  # fmt: skip
         self._vocabulary: dp.Vocabulary | None = None
 
     @property
@@ -53,12 +67,12 @@ class Painter:
     def draw(self, row: Row, wanted: Set, split: int) -> Drawn:
         """One picture of the asked-for member."""
         if row.method == "device-only":
-            return self._finish(row, wanted, None, 0, 0.0, {})
+            return self._finish(row, wanted, None, 0, 0.0)
         if row.method == "he-diffusion":
             return self._homomorphic(row, wanted)
         sent, at = self._sent(row, wanted)
-        steps = self.sampling.steps
-        upto = split if row.splits else steps
+        steps = self.clouds.steps
+        upto = self.split(split) if row.splits else steps
         sizes = sizes_of(wanted.candidates)
         start = time.perf_counter()
         plan = make_plan(
@@ -67,7 +81,22 @@ class Painter:
         )  # fmt: skip
         latents = self.engine.run(self._job(sent, wanted.seed), plan)
         spent = time.perf_counter() - start
-        return self._finish(row, wanted, latents[0], upto, spent, {}, at)
+        return self._finish(row, wanted, latents[0], upto, spent, at)
+
+    def split(self, wanted: int) -> int:
+        """Steps of the cloud; a pair whose cloud steps differently has its own."""
+        own = self.pair.cloud_steps
+        return wanted if own is None else own.split
+
+    def _start(self, upto: int) -> int:
+        """The device's first step after ``upto`` of the cloud's."""
+        if self.pair.cloud_steps is None:
+            return upto
+        cloud, device = (
+            make_scheduler(s.scheduler, m.parts.scheduler_config, s.steps).timesteps.tolist()
+            for s, m in ((self.clouds, self.cloud), (self.sampling, self.device))
+        )
+        return start_of(cloud, upto, device)
 
     def _sent(self, row: Row, wanted: Set) -> tuple[list[str], int]:
         """What the cloud is asked for, and which of it is taken."""
@@ -88,7 +117,7 @@ class Painter:
         return self.vocabulary.text(mechanism.sanitise(wanted.prompt, sensitive, rng))
 
     def _job(self, sent: list[str], seed: int) -> Job:
-        s = self.sampling
+        s = self.clouds
         return Job(
             prompts=sent, negatives=(), scheduler=s.scheduler, guidance=s.guidance,
             height=s.height, width=s.width, images=1, seed=seed,
@@ -96,32 +125,36 @@ class Painter:
 
     def _finish(
         self, row: Row, wanted: Set, latents: torch.Tensor | None, upto: int, spent: float,
-        extra: dict[str, float], at: int = 0,
+        at: int = 0,
     ) -> Drawn:  # fmt: skip
         sampling = self.sampling
         start = time.perf_counter()
         mine = self.device.noise(sampling, wanted.seed, 1) if latents is None else latents[[at]]
         up = down = 0
-        if upto == sampling.steps:
-            (picture,) = decode(self.cloud.parts, mine)
+        whole = latents is not None and upto == self.clouds.steps
+        if whole:
+            (picture,) = decode(self.cloud.parts, mine.to(self.place))
         else:
-            texts = [wanted.prompt]
-            (picture,) = self.device.finish(mine.half().float(), texts, [], sampling, upto)
+            texts, first = [wanted.prompt], self._start(upto)
+            if latents is not None:
+                mine = mine.half().float()  # as the wire carries them
+            (picture,) = self.device.finish(mine.to(self.place), texts, [], sampling, first)
         device = time.perf_counter() - start
         if latents is not None:
             up = len(self.request(row, wanted, upto))
             down = len(encode_latents(latents[None].half().numpy()))
-        if upto == sampling.steps and row.method != "vanilla":
+        if whole and row.method != "vanilla":
             spent, device = spent + device, 0.0  # the cloud decodes, a picture comes back
             down = len(_png(picture))
-        return Drawn(picture, spent, device, up, down, extra)
+        return Drawn(picture, spent, device, up, down, {})
 
     def request(self, row: Row, wanted: Set, upto: int) -> bytes:
         """The bytes that leave the device, in the product's own form whatever the method."""
-        s = self.sampling
+        s = self.clouds
+        known = self.sampling.scheduler  # no request may name the scheduler of a distilled cloud
         public = PublicParameters(
-            model="mini", plan=row.plan, steps=s.steps, split=upto, guidance=s.guidance,
-            scheduler=s.scheduler, height=s.height, width=s.width,
+            model=self.pair.name, plan=row.plan, steps=s.steps, split=upto,
+            guidance=s.guidance, scheduler=known, height=s.height, width=s.width,
         )  # fmt: skip
         sent, _ = self._sent(row, wanted)
         found = wanted.candidates
@@ -135,7 +168,7 @@ class Painter:
         measured = he.Measured()
         start = time.perf_counter()
         latents = he.run(self.cloud, wanted.prompt, sampling, noise, measured)
-        (picture,) = decode(self.cloud.parts, latents)
+        (picture,) = decode(self.cloud.parts, latents.to(self.place))
         spent = time.perf_counter() - start
         up = len(self.request(row, wanted, sampling.steps)) + measured.ciphertext
         extra = {f"seconds: {k}": v for k, v in measured.seconds.items()}

@@ -11,6 +11,7 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -44,6 +45,21 @@ class FullSize:
     split: int
     extrapolated_cloud_only_25_steps: float
     extrapolated_device_only_25_steps: float
+
+    HEAD: ClassVar[tuple[str, ...]] = (
+        "pair", "side", "number type", "cloud step, s", "device step, s",
+        "private picture, N = 2, 1 + 1 steps, s", "EXTRAPOLATED: 25 steps on the cloud, s",
+        "EXTRAPOLATED: 25 steps on the device, s",
+    )  # fmt: skip
+
+    def cells(self) -> tuple[str, ...]:
+        """One row of ``HEAD``."""
+        whole = "-" if self.end_to_end is None else f"{self.end_to_end:.1f}"
+        return (
+            self.pair, str(self.side), self.number, f"{self.cloud_step:.2f}",
+            f"{self.device_step:.2f}", whole, f"{self.extrapolated_cloud_only_25_steps:.0f}",
+            f"{self.extrapolated_device_only_25_steps:.0f}",
+        )  # fmt: skip
 
 
 @torch.inference_mode()

@@ -10,8 +10,18 @@ from typing import Any
 
 from PIL import Image
 
+from obclip.evaluation.bench.findings import findings
+from obclip.evaluation.bench.plots import plot
 from obclip.evaluation.bench.prompts import Set
-from obclip.evaluation.bench.table import HEAD, Line, cells, findings
+from obclip.evaluation.bench.table import (
+    HEAD,
+    LAYOUT,
+    Line,
+    cells,
+    extras,
+    paper_layout,
+    per_attribute,
+)
 from obclip.evaluation.bench.work import Work
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -33,52 +43,24 @@ def write(
                 "n": n,
                 "k": k,
                 "rows": [cells(x, megabits) for x in here],
-                "plot": plot(here, f"N = {n}, k = {k}"),
+                "attributes": per_attribute(here),
+                "plot": plot(here),
                 "pictures": _pictures(here, work, sets[n]),
             }
         )
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text("utf-8"))
     page = template.render(
-        head=HEAD, blocks=blocks, about=about, notes=notes, findings=findings(lines),
-        megabits=megabits,
+        head=HEAD, layout=LAYOUT, ns=list(dict.fromkeys(x.n for x in lines)),
+        paper=paper_layout(lines)[1], blocks=blocks, about=about, notes=notes,
+        findings=findings(lines), extras=extras(lines), megabits=megabits,
     )  # fmt: skip
     file.write_text(page, "utf-8")
-
-
-def plot(lines: Sequence[Line], title: str) -> str:
-    """Cost against accuracy, a point a method, as SVG text; empty without figures."""
-    points = [
-        (x.flops.ratio, x.figures.mean_accuracy, x.row)
-        for x in lines
-        if x.figures and x.figures.mean_accuracy and x.flops.ratio is not None
-    ]
-    if not points:
-        return ""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    axes = figure.add_subplot()
-    for i, (cost, good, row) in enumerate(points):
-        kind = "o" if row.method == "oblivious" else "^" if row.private else "s"
-        axes.errorbar(
-            cost, good.value, yerr=[[good.value - good.low], [good.high - good.value]], fmt=kind,
-            color=f"C{i % 10}", capsize=2, elinewidth=0.7, alpha=0.85, label=row.title.strip(),
-        )  # fmt: skip
-    axes.set_xlabel("cloud FLOPs over one cloud-only generation")
-    axes.set_ylabel("asked-for values seen by the judge")
-    axes.set_title(title)
-    axes.grid(alpha=0.3)
-    figure.legend(fontsize=6, loc="outside right upper")
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _pictures(lines: Sequence[Line], work: Work, sets: list[Set]) -> list[dict[str, Any]]:
     """The first prompts of a block, each with the picture of every method that drew it."""
     out = []
-    for index in range(SHOWN):
+    for index in range(min(SHOWN, len(sets))):
         strip = []
         for x in lines:
             done = work.done.get((x.row.name, x.n, x.k if x.row.splits else 0, index))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
+from obclip.cloud.planner import NAMED
+from obclip.diffusion.pairs import Pair
 from obclip.errors import RequestError
 from obclip.evaluation.peers.dp import EPSILONS, KINDS
 
@@ -32,6 +36,24 @@ class Row:
     share: float = 1.0
     epsilon: float | None = None
 
+    def fits(self, pair: Pair) -> bool:
+        """Whether the pair can be drawn by it: HE-Diffusion's update is DDIM's, which a cloud that
+        steps in its own way does not take.
+        """
+        return self.method != "he-diffusion" or pair.cloud_steps is None
+
+    def splits_of(self, pair: Pair, ks: Sequence[int]) -> Sequence[int]:
+        """The splits it is drawn at: 0 where k does not matter, the pair's own where it has one."""
+        if not self.splits:
+            return (0,)
+        return tuple(ks) if pair.cloud_steps is None else (pair.cloud_steps.split,)
+
+
+def recipes() -> str:
+    """A digest of each named plan's recipe: pictures of another recipe are not mixed in."""
+    digests = {name: sha256(repr(made).encode()).hexdigest()[:8] for name, made in NAMED.items()}
+    return ", ".join(f"{name} {digest}" for name, digest in digests.items())
+
 
 def _dp(kind: str, epsilon: float) -> Row:
     return Row(
@@ -48,8 +70,11 @@ ROWS: tuple[Row, ...] = (
     Row("obclip", "ObCLIP", "oblivious", "exact", splits=True, private=True),
     Row("obclip+cache", "  + cache", "oblivious", "paper-cache", splits=True, private=True),
     Row("obclip+reuse", "  + reuse", "oblivious", "paper-reuse", splits=True, private=True),
-    Row("balanced", "ObCLIP, our plan balanced", "oblivious", "balanced", True, True),
-    Row("fast", "ObCLIP, our plan fast", "oblivious", "fast", True, True),
+    *(
+        Row(name, f"ObCLIP, our plan {name}", "oblivious", name, splits=True, private=True)
+        for name in NAMED
+        if name not in ("exact", "paper-cache", "paper-reuse")
+    ),
     Row("substitution", "Random substitution", "substitution", "exact", True, True, 0.5),
     Row("he-diffusion", "HE-Diffusion (CKKS)", "he-diffusion", share=0.1),
     *(_dp(kind, epsilon) for kind in KINDS for epsilon in EPSILONS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from obclip.diffusion.pairs import Pair
 from obclip.evaluation.bench.draw import Painter
 from obclip.evaluation.bench.prompts import Set
 from obclip.evaluation.bench.rows import Row
@@ -28,14 +29,16 @@ class Task:
         return self.row.name, self.n, self.k, self.index
 
 
-def tasks(rows: tuple[Row, ...], ns: list[int], ks: list[int], count: int) -> list[Task]:
+def tasks(
+    rows: tuple[Row, ...], pair: Pair, ns: list[int], ks: list[int], count: int
+) -> list[Task]:
     """Prompt by prompt, so that after any interruption all rows have nearly equal counts."""
 
     def one(index: int) -> Iterator[Task]:
         for n in ns:
             for row in rows:
-                if index < max(1, round(row.share * count)):
-                    yield from (Task(row, n, k, index) for k in (ks if row.splits else [0]))
+                if row.fits(pair) and index < max(1, round(row.share * count)):
+                    yield from (Task(row, n, k, index) for k in row.splits_of(pair, ks))
 
     return [task for index in range(count) for task in one(index)]
 

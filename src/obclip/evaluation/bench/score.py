@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from obclip.evaluation.bench.prompts import Set
+from obclip.evaluation.bench.run import Task
 from obclip.evaluation.bench.work import Done, Work
 from obclip.evaluation.judge import SIDE, Judge, Verdict
 from obclip.evaluation.metrics import Estimate, cluster_bootstrap
@@ -38,6 +39,8 @@ class Figures:
     up: float
     down: float
     extra: dict[str, float]
+    #: index of the prompt -> share of its asked-for values that the judge sees
+    right: dict[int, float]
 
     def transfer(self, megabits: float) -> float:
         """Seconds on a line of that many megabits a second, both ways the same."""
@@ -48,12 +51,14 @@ class Figures:
 
 
 def figures(
-    work: Work, sets: dict[int, list[Set]], judge: Judge | None, real: Tensor | None
-) -> list[Figures]:
-    """Figures of every (row, N, k) that has pictures, in the order they were drawn."""
+    work: Work, todo: Sequence[Task], sets: dict[int, list[Set]], judge: Judge | None,
+    real: Tensor | None,
+) -> list[Figures]:  # fmt: skip
+    """Figures of every (row, N, k) that was to be drawn; the file may hold more than that."""
     cells: dict[tuple[str, int, int], list[Done]] = {}
-    for done in work.done.values():
-        cells.setdefault((done.row, done.n, done.k), []).append(done)
+    for task in todo:
+        if (done := work.done.get(task.key)) is not None:
+            cells.setdefault((done.row, done.n, done.k), []).append(done)
     return [_cell(work, found, sets[key[1]], judge, real) for key, found in cells.items()]
 
 
@@ -67,12 +72,14 @@ def _cell(
     names = [a.cluster for a in asked]
     attributes: dict[str, Estimate] = {}
     mean = caption = distance = kernel = None
+    right: dict[int, float] = {}
     if judge is not None:
         pictures = [Image.open(work.folder / d.file).resize((SIDE, SIDE)) for d in found]
         verdict = judge(pixels(pictures))
         scored = score(verdict, judge, asked)
         attributes, caption = scored.attributes, scored.caption
-        mean = _mean(verdict, asked)
+        right = dict(zip((d.index for d in found), shares(verdict, asked), strict=True))
+        mean = cluster_bootstrap(list(right.values()), names)
         if real is not None and len(found) > 1:
             distance, kernel = distances(real, verdict.features, names)
     head = found[0]
@@ -84,6 +91,7 @@ def _cell(
         cluster_bootstrap([d.cloud for d in found], names, statistic=_median, draws=DRAWS),
         cluster_bootstrap([d.device for d in found], names, statistic=_median, draws=DRAWS),
         float(np.mean([d.up for d in found])), float(np.mean([d.down for d in found])), extra,
+        right,
     )  # fmt: skip
 
 
@@ -91,16 +99,16 @@ def _median(values: NDArray[np.float64]) -> float:
     return float(np.median(values))
 
 
-def _mean(verdict: Verdict, asked: Sequence[Asked]) -> Estimate | None:
-    """Share of all asked-for values that are seen: one figure that orders methods."""
-    right, clusters = [], []
-    for name in ("gender", "age", "tone", "concept"):
-        seen = verdict.values(name)
-        for i, a in enumerate(asked):
-            if name in a.classes:
-                right.append(float(seen[i] == a.classes[name]))
-                clusters.append(a.cluster)
-    return cluster_bootstrap(right, clusters) if right else None
+def shares(verdict: Verdict, asked: Sequence[Asked]) -> list[float]:
+    """Of each picture the share of its asked-for values that are seen: one figure that orders
+    methods. Style is left out: no candidate differs in it.
+    """
+    names = ("gender", "age", "tone", "concept")
+    seen = {name: verdict.values(name) for name in names}
+    return [
+        float(np.mean([seen[n][i] == a.classes[n] for n in names if n in a.classes]))
+        for i, a in enumerate(asked)
+    ]
 
 
 def distances(

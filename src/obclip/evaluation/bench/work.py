@@ -1,7 +1,7 @@
 """The work file: one JSON line a picture, so that a broken run goes on where it stopped.
 
 The first line says what the run is of; another run's file is refused rather than mixed. A last line
-that was cut off is drawn again.
+that was cut off, and a picture that is gone or cannot be read, are drawn again.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ class Work:
         self.done: dict[tuple[str, int, int, int], Done] = {}
         try:
             (folder / "pictures").mkdir(parents=True, exist_ok=True)
-            lines = self.file.read_text("utf-8").splitlines() if self.file.exists() else []
+            text = self.file.read_bytes() if self.file.exists() else b""
         except OSError as error:
             raise _cannot(folder, error) from None
-        whole = list(_whole(lines))
+        whole = list(_whole(text.splitlines()))
         if whole and whole[0] != {"about": about}:
             raise RequestError(
                 "this folder holds another run", code="other_run",
                 got=_difference(whole[0].get("about"), about), expected="the same settings",
                 action=f"take another --out, or delete {self.file.name} there",
             )  # fmt: skip
-        for line in whole[1:]:
-            found = Done(**line)
-            if (folder / found.file).is_file():
+        for i, line in enumerate(whole[1:]):
+            found = _done(line, i + 2)
+            if _readable(folder / found.file):
                 self.done[found.key] = found
         self._write([{"about": about}, *(asdict(d) for d in self.done.values())])
 
@@ -86,18 +86,48 @@ class Work:
             raise _cannot(self.folder, error) from None
 
 
-def _whole(lines: list[str]) -> Iterator[dict[str, Any]]:
+def _whole(lines: list[bytes]) -> Iterator[dict[str, Any]]:
     for i, line in enumerate(lines):
         try:
             value = json.loads(line)
         except ValueError:
             if i == len(lines) - 1:
                 return
-            raise RequestError(
-                "the work file is damaged", code="bad_work", got=f"line {i + 1}",
-                expected="one JSON object a line", action="delete it and begin anew",
-            ) from None  # fmt: skip
+            raise _damaged(i + 1) from None
+        if not isinstance(value, dict):
+            raise _damaged(i + 1)
         yield value
+
+
+def _done(line: dict[str, Any], number: int) -> Done:
+    """A line with every field of ``Done``, each of its type.
+
+    Raises:
+        RequestError: another line.
+    """
+    kinds = {"row": str, "n": int, "k": int, "index": int, "file": str, "up": int, "down": int,
+             "cloud": float, "device": float, "extra": dict}  # fmt: skip
+    if line.keys() != kinds.keys() or any(type(line[k]) is not kind for k, kind in kinds.items()):
+        raise _damaged(number)
+    return Done(**line)
+
+
+def _damaged(number: int) -> RequestError:
+    return RequestError(
+        "the work file is damaged", code="bad_work", got=f"line {number}",
+        expected="one JSON object a line, as this command writes them",
+        action="delete it and begin anew",
+    )  # fmt: skip
+
+
+def _readable(file: Path) -> bool:
+    """Whether a whole picture is there; a power cut can leave half of one."""
+    try:
+        with Image.open(file) as picture:
+            picture.load()
+    except (OSError, SyntaxError):  # the latter is how a damaged PNG is told
+        return False
+    return True
 
 
 def _difference(before: Any, now: dict[str, Any]) -> str:

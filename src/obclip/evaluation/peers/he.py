@@ -120,16 +120,20 @@ def run(
     Returns:
         Finished latents (1, channels, h, w).
     """
+    start = time.perf_counter()
     keys = context()
+    measured.seconds["keys"] = time.perf_counter() - start
     scheduler = make_scheduler("ddim", cloud.parts.scheduler_config, sampling.steps)
     cond = cloud.denoiser.encode([prompt], sampling.height, sampling.width)
     empty = cloud.denoiser.encode_empty(1, sampling.height, sampling.width)
     latents = noise
     for t in scheduler.timesteps:
         start = time.perf_counter()
-        out = cloud.denoiser.predict(latents, t, cond)
+        read = latents.to(cloud.parts.unet.device)
+        out = cloud.denoiser.predict(read, t, cond)
         if sampling.guidance > 1:
-            out = guided(cloud.denoiser.predict(latents, t, empty), out, sampling.guidance)
+            out = guided(cloud.denoiser.predict(read, t, empty), out, sampling.guidance)
+        out = out.float().cpu()  # ciphertexts live on the CPU
         measured.seconds["network, in clear"] = (
             measured.seconds.get("network, in clear", 0.0) + time.perf_counter() - start
         )
