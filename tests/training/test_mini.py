@@ -21,6 +21,7 @@ from training.mini import (
     latents,
     practice,
     render,
+    restore,
     text,
     tokenizer,
 )
@@ -66,6 +67,7 @@ def test_the_whole_recipe_runs_and_resumes(
         monkeypatch.setattr(module, "BATCH", 4)
         monkeypatch.setattr(module, "CLOUD_WIDTHS", (32, 64, 64))
     monkeypatch.setattr(distill, "DEVICE_WIDTHS", (24, 48, 48))
+    monkeypatch.setattr(distill, "DEVICE_GROUPS", 24)
     monkeypatch.setattr(practice, "HANDED", 4)
     monkeypatch.setattr(practice, "ROLL", 4)
     items = render.render_all(work / "packages", work)
@@ -87,6 +89,13 @@ def test_the_whole_recipe_runs_and_resumes(
     cloud, device = (read_facts(Source(str(target / p))) for p in ("cloud", "device"))
     assert problems(cloud, device) == ()
     assert cloud.latent_channels == autoencoder.LATENT_CHANNELS
+    again = work / "again"
+    again.mkdir()
+    restore.restore(again, target)
+    before, after = (distill.averaged_cloud(w, autoencoder.LATENT_CHANNELS) for w in (work, again))
+    for old, new in zip(before, after, strict=True):
+        for name, value in new.state_dict().items():
+            torch.testing.assert_close(value, old.state_dict()[name].half().to(value.dtype))
 
 
 def test_training_never_draws_a_held_out_item(work: Path) -> None:
@@ -99,3 +108,19 @@ def test_training_never_draws_a_held_out_item(work: Path) -> None:
     data = denoiser.Examples(items, fake, work / "tokenizer", 0)
     assert not any(items[i].held_out for i in data.keep)
     assert len(data.keep) == sum(not item.held_out for item in items)
+
+
+def test_finishing_is_practised_on_late_steps_alone() -> None:
+    alphas = denoiser.schedule().alphas_cumprod
+    x, g = torch.zeros(64, 8, 4, 4), torch.Generator().manual_seed(0)
+    _, everywhere, _, _ = denoiser.noised(alphas, x, g, warp=distill.WARP)
+    _, late, _, _ = denoiser.noised(alphas, x, g, warp=distill.WARP, below=distill.FINISH)
+    assert int(everywhere.max()) > 800 > distill.FINISH > int(late.max())
+    # the cloud's hand-over after 10 of 25 steps stands at 599
+    assert distill.FINISH > 599
+
+
+def test_the_rate_falls_from_where_it_is_told_to() -> None:
+    assert denoiser.rate(0.7, 500, 1.0) == denoiser.rate(0.5, 500, 1.0, cool_from=0.5) == 1.0
+    assert denoiser.rate(0.7, 500, 1.0, cool_from=0.5) < 0.7
+    assert denoiser.rate(1.0, 500, 1.0, cool_from=0.5) == pytest.approx(0.02)

@@ -7,22 +7,37 @@ from pathlib import Path
 import click
 import torch
 
-from training.mini import autoencoder, denoiser, distill, fetch, latents, render, text, tokenizer
+from training.mini import (
+    autoencoder,
+    denoiser,
+    distill,
+    fetch,
+    latents,
+    render,
+    restore,
+    text,
+    tokenizer,
+)
 
 STAGES = ("fetch", "tokenizer", "autoencoder", "text", "latents", "cloud", "device", "export")
 BACKGROUNDS_EACH = 4
 
 
 @click.command()
-@click.argument("stage", type=click.Choice(["all", *STAGES]))
+@click.argument("stage", type=click.Choice(["all", "restore", *STAGES]))
 @click.option(
     "--work", type=click.Path(path_type=Path), default=Path("build/mini"), show_default=True
 )
 @click.option("--autoencoder-minutes", default=30.0, show_default=True)
 @click.option("--text-minutes", default=4.0, show_default=True)
 @click.option("--cloud-minutes", default=180.0, show_default=True)
-@click.option("--device-minutes", default=30.0, show_default=True)
+@click.option("--device-minutes", default=50.0, show_default=True)
 @click.option("--threads", default=2, show_default=True)
+@click.option(
+    "--teacher-bf16",
+    is_flag=True,
+    help="The device's teacher computes in bf16 (where that is faster; its error is 4e-5).",
+)
 def main(
     stage: str,
     work: Path,
@@ -31,12 +46,19 @@ def main(
     cloud_minutes: float,
     device_minutes: float,
     threads: int,
+    teacher_bf16: bool,
 ) -> None:
-    """Trains the mini pair. Minutes are totals over interruptions, not for each start."""
+    """Trains the mini pair. Minutes are totals over interruptions, not for each start.
+
+    "restore" lays WORK out from the shipped pair, so that "device" can be trained without the
+    stages before it.
+    """
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
     todo = STAGES if stage == "all" else (stage,)
-    if "fetch" in todo:
+    if stage == "restore":
+        restore.restore(work)
+    if {"fetch", "restore"} & set(todo):
         fetch.fetch(work / "packages")
     items = render.render_all(work / "packages", work)
     if "tokenizer" in todo and not (work / "tokenizer").exists():
@@ -52,7 +74,7 @@ def main(
     if "cloud" in todo:
         denoiser.train(work, items, cache, minutes=cloud_minutes)
     if "device" in todo:
-        distill.train(work, items, cache, minutes=device_minutes)
+        distill.train(work, items, cache, minutes=device_minutes, teacher_bf16=teacher_bf16)
     if "export" in todo:
         from training.mini import export
 

@@ -121,23 +121,25 @@ def loss_weight(snr: torch.Tensor) -> torch.Tensor:
     return (snr.clamp(max=5.0) / (snr + 1)).clamp(min=0.2)
 
 
-def rate(share: float, step: int, peak: float) -> float:
-    """Warm-up over 100 steps, constant to 75 % of the time, then cosine to 2 %."""
-    cool = max(0.0, (share - 0.75) / 0.25)
+def rate(share: float, step: int, peak: float, *, cool_from: float = 0.75) -> float:
+    """Warm-up over 100 steps, constant to ``cool_from`` of the time, then cosine to 2 %."""
+    cool = max(0.0, (share - cool_from) / (1 - cool_from))
     return peak * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * cool)))
 
 
 def noised(
-    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator, *, warp: float = 1.0
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator, *, warp: float = 1.0,
+    below: int = 1000,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     """Stratified timesteps; returns (noisy x, t, v target, signal-to-noise ratio).
 
     Args:
-        warp: timesteps are 1000 u^warp for uniform u; above 1 there are more of little noise.
+        warp: timesteps are below u^warp for uniform u; above 1 there are more of little noise.
+        below: timesteps stay under this.
     """
     size = len(x)
     strata = ((torch.arange(size) + torch.rand(size, generator=generator)) / size) ** warp
-    t = (strata[torch.randperm(size, generator=generator)] * 1000).long().clamp(max=999)
+    t = (strata[torch.randperm(size, generator=generator)] * below).long().clamp(max=below - 1)
     a = alphas[t].view(-1, 1, 1, 1)
     noise = torch.randn(x.shape, generator=generator)
     return (

@@ -1,6 +1,6 @@
 """Stage 7: the device UNet, cut out of the cloud UNet and distilled from it.
 
-It starts as three quarters of the cloud's channels (:mod:`training.mini.prune`) and is taught by
+It starts as 20 of 32 groups of the cloud's channels (:mod:`training.mini.prune`) and is taught by
 the cloud model's outputs and by what its blocks make, channel by channel (output and feature
 distillation as in BK-SDM, arXiv 2305.15798), on the same noise, text and autoencoder. Every state
 is shown with its caption and without, and the difference *after guidance* counts as well, because
@@ -37,12 +37,17 @@ from training.mini.denoiser import (
 from training.mini.practice import GUIDANCE, Practice
 from training.mini.prune import Cut
 
-#: 24 of the cloud's 32 normalisation groups: 0.57 of its cost a step.
-DEVICE_WIDTHS, DEVICE_GROUPS = (72, 120, 168), 24
+#: 20 of the cloud's 32 normalisation groups: 0.40 of its cost a step.
+DEVICE_WIDTHS, DEVICE_GROUPS = (60, 100, 140), 20
 BATCH = 16  # states; each is seen with its caption and without
 PEAK = 1.5e-3
-#: 0.6 ** (1 / 1.5) = 0.71 of the timesteps of noised pictures are below 600: those after k = 10.
-WARP = 1.5
+COOL_FROM = 0.5  # part of the time; nearly all of the last gain comes while the rate falls
+#: 0.6 ** (1 / 2.5) = 0.82 of the timesteps of noised pictures are below 600, those after k = 10,
+#: and 0.09 are above 800, those before k = 5.
+WARP = 2.5
+#: From this part of the time on it practises finishing alone: timesteps below FINISH, hand-overs of
+#: k = 10. A small network is spent on what a device is for; drawing alone it keeps from before.
+FINISHING_FROM, FINISH = 0.4, 640
 PRACTICE_FROM = 0.1  # part of the time after which its own states join
 REFILL_EVERY = 100
 FEATURES = 0.1
@@ -100,9 +105,11 @@ class Lesson:
     """The distance of the student to its teacher on states with and without their caption."""
 
     def __init__(
-        self, teacher: UNet2DConditionModel, student: UNet2DConditionModel, empty: Tensor
-    ) -> None:
+        self, teacher: UNet2DConditionModel, student: UNet2DConditionModel, empty: Tensor,
+        *, teacher_bf16: bool = False,
+    ) -> None:  # fmt: skip
         self.teacher, self.student, self.empty = teacher, student, empty
+        self.teacher_bf16 = teacher_bf16
         self.kept = Cut(teacher, student).features()
         self.of_teacher, self.of_student = Features(teacher), Features(student)
 
@@ -113,8 +120,8 @@ class Lesson:
         x, t = torch.cat([x, x]), torch.cat([t, t])
         self.of_teacher.watch()
         self.of_student.watch()
-        with torch.no_grad():
-            target = self.teacher(x, t, both).sample
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.teacher_bf16):
+            target = self.teacher(x, t, both).sample.float()
         error = self.student(x, t, both).sample - target
         cond, empty = error.chunk(2)
         guided = (empty + GUIDANCE * (cond - empty)).square().mean((1, 2, 3))
@@ -132,8 +139,9 @@ class Lesson:
 
 
 def train(
-    work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 1
-) -> None:
+    work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 1,
+    teacher_bf16: bool = False,
+) -> None:  # fmt: skip
     """Distils for ``minutes`` of wall clock in all; writes ``work/device.pt`` (resumable)."""
     torch.manual_seed(seed)
     data = Examples(items, latents, work / "tokenizer", seed)
@@ -151,20 +159,23 @@ def train(
     generator = torch.Generator().manual_seed(seed + clock.step)
     alphas = schedule().alphas_cumprod
     practice = Practice(work, data, text, teacher, dict(schedule().config), seed=seed + clock.step)
-    lesson = Lesson(teacher, net, practice.empty)
+    lesson = Lesson(teacher, net, practice.empty, teacher_bf16=teacher_bf16)
     means: dict[str, tuple[float, float]] = {}
     while not clock.finished:
         for group in optimiser.param_groups:
-            group["lr"] = rate(clock.share, clock.step, PEAK)
+            group["lr"] = rate(clock.share, clock.step, PEAK, cool_from=COOL_FROM)
         own = clock.share > PRACTICE_FROM and clock.step % 2 == 1
+        finishing = clock.share > FINISHING_FROM
         if own:
             if not practice.pool or clock.step % REFILL_EVERY == 1:
-                practice.refill(net)
+                practice.refill(net, deepest_only=finishing)
             x, t, ids = practice.batch(BATCH)
             snr = (alphas[t] / (1 - alphas[t])).flatten()
         else:
             clean, ids = data.batch(BATCH)
-            x, t, _, snr = noised(alphas, clean, generator, warp=WARP)
+            x, t, _, snr = noised(
+                alphas, clean, generator, warp=WARP, below=FINISH if finishing else 1000
+            )
         with torch.no_grad():
             states = text(ids).last_hidden_state
         loss, guided, feature = lesson(x, t, states, loss_weight(snr))
