@@ -71,7 +71,7 @@ class Instant:
         return self.free
 
     def close(self) -> None:
-        self.closed = True
+        self.closed, self.ready = True, False
 
 
 @contextmanager

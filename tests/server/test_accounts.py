@@ -86,7 +86,7 @@ def test_a_full_disk_is_one_clear_refusal_and_nothing_half_written(file: Path) -
     accounts._db.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(ServerError) as error:
         for i in range(100_000):
-            accounts.add(f"somebody {i} " + "x" * 500)
+            accounts.add(f"somebody {i} " + "x" * 60)
     assert (error.value.code, error.value.got) == ("storage", "SQLITE_FULL")
     whole = used_by(accounts, ident)
     accounts.settle(ticket, refund=True)  # may have to wait, and never raises

@@ -117,6 +117,7 @@ def test_latents_that_are_not_ready_are_refused(held: str, tiny_pair: str) -> No
         ({"height": 72}, 400, "bad_height"),
         ({"height": 1}, 400, "bad_height"),
         ({"width": 9999}, 400, "bad_width"),
+        ({"height": 2048, "width": 2048}, 400, "bad_size"),
         ({"images": 99}, 400, "bad_images"),
         ({"seed": 2**64 + 99}, 400, "bad_seed"),
         ({"prompts": []}, 400, "bad_n"),
@@ -151,6 +152,7 @@ def test_every_bad_field_is_named_and_nothing_is_repeated(
         ("GET", f"/{MARKER}"),
         ("GET", "/v2/models"),
         ("GET", "/docs"),
+        ("GET", "/v1/models/"),
     ],
 )
 def test_what_is_not_there_is_refused_in_the_same_form(cloud: str, method: str, path: str) -> None:

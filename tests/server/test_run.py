@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from obclip.cli.keys import command as keys
 from obclip.errors import ServerError
 from obclip.server.accounts import Accounts
-from obclip.server.run import _check, is_loopback
+from obclip.server.run import _check, _check_device, is_loopback
 from obclip.server.settings import Settings
 from tests.wire import body
 
@@ -34,6 +34,8 @@ from pathlib import Path
 from tests.server.fakes import Instant
 options = eval(sys.argv[1])
 backend = Instant(held=options.pop("held", False))
+if options.pop("stuck", False):
+    backend.close = lambda: None
 settings = Settings(port=0, log="off", **options)
 _check(settings)
 app = app_over(backend, settings)
@@ -147,6 +149,23 @@ def test_a_certificate_that_cannot_be_used_stops_the_start(
     assert refused(tls_cert=broken, tls_key=certificate / "key.pem") == "tls"
 
 
+def test_what_cannot_be_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
+    assert refused(replicas=(4, 2)) == "bad_replicas"
+    assert refused(database=tmp_path / "mistyped.db") == "storage"
+    assert not (tmp_path / "mistyped.db").exists()
+    with pytest.raises(ServerError) as error:
+        _check_device("banana")
+    assert error.value.code == "no_device"
+    _check_device("cpu")
+
+
+def test_a_model_call_that_does_not_end_holds_up_no_exit() -> None:
+    with process(held=True, stuck=True, drain_seconds=0.2) as (child, address):
+        httpx.post(f"{address}/v1/generations", content=body(), trust_env=False)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(30) == 0  # not 134, Python's abort over a thread that still computes
+
+
 def test_keys_are_made_listed_and_revoked_on_the_command_line(tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
         done = CliRunner().invoke(keys, [*arguments, "--database", str(tmp_path / "keys.db")])
@@ -159,6 +178,16 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(tmp_path: Path) ->
     assert run("revoke", "ann") == ""
     assert "revoked" in run("list")
     assert run("revoke", "ann").startswith("1 ")
+    for name in ("", " ", "a\nb", "x" * 81):
+        with pytest.raises(ServerError) as error:
+            accounts.add(name)
+        assert error.value.code == "bad_name"
+    for order in (["list"], ["revoke", "ann"]):
+        missing = [*order, "--database", str(tmp_path / "none.db")]
+        told = CliRunner().invoke(keys, missing).exception
+        assert isinstance(told, ServerError)
+        assert told.code == "storage"
+        assert not (tmp_path / "none.db").exists()
     assert key.split("_", 2)[2] not in run("list")
 
 

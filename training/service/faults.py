@@ -65,6 +65,8 @@ def main(
             with ledger.open("a") as kept:
                 kept.write(json.dumps(outcome.line()) + "\n")
             click.echo(_line(outcome))
+            if out is not None:  # so that a run that is broken off leaves its figures
+                _write(out, outcomes, engine, seed)
             if not outcome.wrong:
                 shutil.rmtree(folder / f"trial-{number}", ignore_errors=True)
     sys.exit(_report(outcomes, trials, engine, seed, out))
@@ -106,12 +108,17 @@ def _report(
     broken = sum(bool(outcome.wrong) for outcome in outcomes)
     click.echo(f"{len(outcomes)} of {trials} trials, {broken} broke a promise")
     if out is not None:
-        figures = {
-            "engine": engine, "seed": seed, "trials": len(outcomes), "broken": broken,
-            "outcomes": [outcome.line() for outcome in outcomes],
-        }  # fmt: skip
-        out.write_text(json.dumps(figures, indent=1) + "\n")
+        _write(out, outcomes, engine, seed)
     return 1 if broken or len(outcomes) < trials else 0
+
+
+def _write(out: Path, outcomes: list[Outcome], engine: str, seed: int) -> None:
+    figures = {
+        "engine": engine, "seed": seed, "trials": len(outcomes),
+        "broken": sum(bool(outcome.wrong) for outcome in outcomes),
+        "outcomes": [outcome.line() for outcome in outcomes],
+    }  # fmt: skip
+    out.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

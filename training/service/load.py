@@ -4,6 +4,8 @@ Every client is a user with a key of its own, speaks the product's own protocol,
 other, mixed set sizes, splits and plans. Every answer is compared with that of the engine driven
 directly. The same work is then driven directly: one job after the other, and through the loop that
 shares model calls, with as many at once. Exit code 1 if an aim of docs/reliability.md is missed.
+
+A run that is broken off starts again: memory and waits are about one unbroken stretch.
 """
 
 from __future__ import annotations
@@ -169,6 +171,7 @@ def main(
     after = _direct(oracle, work, direct / 2, clients, rows)
     figures = _figures(crowd, in_time, samples, minutes, (before, after))
     figures["first of each kind, s"] = round(first, 2)
+    figures |= {"clients": clients, "pair": pair, "minutes": minutes, "engine": engine}
     for key, value in figures.items():
         click.echo(f"{key:34} {value}")
     if out is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DATABASE = click.option(
     "--database", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
-    help="The file that `obclip serve --database` is given; made if it is not there.",
+    help="The file that `obclip serve --database` is given; `add` makes it.",
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def command() -> None:
               help="Units a day (N x pictures x k x height x width); none: no limit.")  # fmt: skip
 def add(name: str, database: Path, quota: int | None) -> None:
     """Make a key for NAME and print it, this once."""
-    with _accounts(database) as accounts:
+    with _accounts(database, make=True) as accounts:
         click.echo(accounts.add(name, quota))
 
 
@@ -56,10 +56,10 @@ def revoke(which: str, database: Path) -> None:
 
 
 @contextmanager
-def _accounts(database: Path) -> Iterator[Accounts]:
+def _accounts(database: Path, *, make: bool = False) -> Iterator[Accounts]:
     from obclip.server.accounts import Accounts
 
-    accounts = Accounts(database)
+    accounts = Accounts(database, make=make)
     try:
         yield accounts
     finally:

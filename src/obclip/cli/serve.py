@@ -18,13 +18,18 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--dtype", default="float32", show_default=True,
               type=click.Choice(["float32", "bfloat16", "float16"]))  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="Torch device.")
-@click.option("--threads", default=0, help="CPU threads; 0 leaves torch's choice.")
+@click.option(
+    "--threads", default=0, type=click.IntRange(0), help="CPU threads; 0 leaves torch's choice."
+)
 @click.option("--engine", default="embedded", show_default=True,
               type=click.Choice(["embedded", "ray"]), help="Where it computes.")  # fmt: skip
 @click.option("--replicas", default=(1, 1), show_default=True, type=(click.IntRange(1),) * 2,
               metavar="FEWEST MOST", help="Engines of a fleet (--engine ray).")  # fmt: skip
 @click.option("--batch", default=32, show_default=True, type=click.IntRange(1),
               help="Rows of one model call at most, of all users together.")  # fmt: skip
+@click.option("--largest", default=4.0, show_default=True, type=click.FloatRange(1),
+              metavar="TIMES",
+              help="Most pixels of a picture, as a multiple of the model's own.")  # fmt: skip
 @click.option("--memory", default=0.0, show_default=True, type=click.FloatRange(0), metavar="GIB",
               help="For calls, runs and answers; 0: most of what is free.")  # fmt: skip
 @click.option("--queue", default=64, show_default=True, type=click.IntRange(1),

@@ -95,6 +95,15 @@ def cut_off(server: str) -> TransportError:
     )  # fmt: skip
 
 
+def not_trusted(server: str) -> TransportError:
+    """Its certificate is not that of this address, or nobody vouches for it."""
+    return TransportError(
+        "the cloud's certificate is not trusted", code="certificate", got=server,
+        expected="one that names this address, from an authority that is known here",
+        action="for an authority of your own set SSL_CERT_FILE to its PEM file",
+    )  # fmt: skip
+
+
 def no_server(server: str, why: str) -> TransportError:
     """Nobody ever answered there."""
     return TransportError(

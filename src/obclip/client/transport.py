@@ -18,6 +18,7 @@ import httpx
 from obclip.client import answers
 from obclip.client.answers import printable as printable
 from obclip.client.patience import AWAY, BUSY, DEFAULT, Clock, Patience
+from obclip.client.trust import trusted, untrusted
 from obclip.errors import ObclipError, ProtocolError, ServerError, TransportError
 from obclip.protocol import limits
 from obclip.protocol.codec import Latents as Latents
@@ -61,6 +62,7 @@ class Connection:
         try:
             self._client = client or httpx.Client(
                 base_url=server, headers=headers, trust_env=False, follow_redirects=False,
+                verify=trusted(server),
                 timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect),
                 limits=httpx.Limits(max_connections=1),
             )  # fmt: skip
@@ -215,6 +217,8 @@ class Connection:
         except httpx.HTTPError as error:
             if clock.expired:
                 raise self._too_slow() from None
+            if untrusted(error):
+                raise answers.not_trusted(self.server) from None
             if failures < most:
                 return self.patience.pause(failures), 1
             if self._met:

@@ -52,8 +52,8 @@ class Key:
 class Accounts:
     """One database file. Thread-safe. ``serving`` takes it for one server alone."""
 
-    def __init__(self, file: Path, *, serving: bool = False) -> None:
-        """Opens or makes it, readable by its owner alone.
+    def __init__(self, file: Path, *, serving: bool = False, make: bool = True) -> None:
+        """Opens it, or makes it (if it may), readable by its owner alone.
 
         Raises:
             ServerError: code ``storage`` if it cannot be opened, ``in_use`` if another server has.
@@ -63,9 +63,9 @@ class Accounts:
         self._held = _sole(file) if serving else None
         with _storage():
             try:
-                os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+                os.close(os.open(file, (os.O_CREAT if make else 0) | os.O_RDWR, 0o600))
             except OSError as error:
-                raise sqlite3.OperationalError(error.strerror) from None
+                raise _not_opened(error) from None
             self._db = sqlite3.connect(
                 file, timeout=5.0, isolation_level=None, check_same_thread=False
             )
@@ -79,7 +79,16 @@ class Accounts:
                     pass
 
     def add(self, name: str, quota: int | None = None) -> str:
-        """A new key; what is returned is shown once and kept nowhere."""
+        """A new key; what is returned is shown once and kept nowhere.
+
+        Raises:
+            ServerError: ``bad_name``, ``name_taken``, ``storage``.
+        """
+        if not (name == name.strip() and name.isprintable() and 0 < len(name) <= 80):
+            raise ServerError(
+                "not a name for a key", code="bad_name", got=f"{len(name)} characters",
+                expected="1 to 80 printable characters, without space at either end",
+            )  # fmt: skip
         ident, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         with _storage(), self._lock, self._change():
             taken = self._db.execute("SELECT 1 FROM keys WHERE name=?", (name,)).fetchone()
@@ -197,7 +206,8 @@ def _storage() -> Iterator[None]:
         raise ServerError(
             "the server cannot write its records", code="storage",
             got=getattr(error, "sqlite_errorname", None) or type(error).__name__,
-            expected="a database that can be written", action="the operator must make room",
+            expected="a database that can be written",
+            action="the operator must see to the file and its disk",
         ) from None  # fmt: skip
 
 
@@ -206,10 +216,7 @@ def _sole(file: Path) -> int:
     try:
         handle = os.open(file.with_name(file.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
-        raise ServerError(
-            "the database cannot be opened", code="storage", got=error.strerror,
-            expected="a file in a folder that can be written",
-        ) from None  # fmt: skip
+        raise _not_opened(error) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -218,6 +225,14 @@ def _sole(file: Path) -> int:
             "another server uses this database", code="in_use", expected="one server a database"
         ) from None
     return handle
+
+
+def _not_opened(error: OSError) -> ServerError:
+    return ServerError(
+        "the database cannot be opened", code="storage", got=error.strerror,
+        expected="a file in a folder that can be written",
+        action="obclip keys add NAME --database FILE makes one",
+    )  # fmt: skip
 
 
 def _hash(secret: str) -> bytes:

@@ -84,9 +84,10 @@ def app_over(backend: Backend, settings: Settings, metrics: Metrics | None = Non
             accounts.close()
 
     app = FastAPI(
-        title="ObCLIP cloud", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
-    )
-    app.state.jobs = jobs
+        title="ObCLIP cloud", version=__version__, lifespan=lifespan, docs_url=None,
+        redoc_url=None, redirect_slashes=False,
+    )  # fmt: skip
+    app.state.jobs, app.state.backend = jobs, backend
 
     @app.exception_handler(ObclipError)
     async def refuse(_: Request, error: ObclipError) -> Response:

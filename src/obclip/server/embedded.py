@@ -38,6 +38,7 @@ class Embedded:
         on_call: Callable[[int, int, float], None] | None = None,
     ) -> None:  # fmt: skip
         self._info, self._threads = info, settings.threads
+        self._largest = round(settings.largest * info.height * info.width)
         self.footprint = Footprint(engine)
         free = free_device(engine.parts.unet.device)
         self.memory = settings.memory or round(SHARE * free)
@@ -73,6 +74,12 @@ class Embedded:
         if request.plan not in NAMED:
             raise PlanError("unknown plan", code="unknown_plan", expected=" or ".join(NAMED))
         self.engine.check(_job(request))
+        if request.height * request.width > self._largest:
+            raise RequestError(
+                "larger than this server draws", code="bad_size",
+                got=f"{request.height} x {request.width}",
+                expected=f"at most {self._largest} pixels (height x width)",
+            )  # fmt: skip
         plan = self._plan(request)
         self.engine.check_plan(plan)
         held = self.footprint.held(request, plan)
@@ -106,7 +113,7 @@ class Embedded:
 
     def close(self) -> None:
         self._loop.close()
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=10)
 
     def _serve(self) -> None:
         if self._threads:

@@ -12,6 +12,7 @@ from obclip.protocol.messages import ErrorBody
 
 #: code -> status; other codes of ours are 500, of the request's 400.
 STATUS: dict[str, int] = {
+    "bad_http": 400,
     "unauthorized": 401,
     "refused": 403,
     "not_found": 404,
@@ -22,6 +23,7 @@ STATUS: dict[str, int] = {
     "too_large": 413,
     "quota": 429,
     "too_many_jobs": 429,
+    "head_too_large": 431,
     "busy": 503,
     "draining": 503,
     "moderation": 503,

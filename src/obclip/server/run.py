@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import ipaddress
+import os
 import signal
 import socket
 import ssl
@@ -28,6 +29,7 @@ from obclip.server.accounts import Accounts
 from obclip.server.app import app_over, create_app, model_info
 from obclip.server.jobs import Jobs
 from obclip.server.settings import Settings
+from obclip.server.wire import guarded
 
 
 def serve(settings: Settings, *, until_stdin_closes: bool = False) -> None:
@@ -61,6 +63,11 @@ def run(
     print(f"ready {address}", flush=True)
     logs.say("serving", address=address, version=__version__)
     server.run(sockets=[listener])
+    if app.state.backend.ready:
+        # a model call that does not end: Python could only abort over the thread that is in it
+        logs.say("cut_short", 30, reason="call")
+        sys.stderr.flush()
+        os._exit(0)
 
 
 class Server(uvicorn.Server):
@@ -105,15 +112,28 @@ def _app(settings: Settings) -> FastAPI:
     # a pool of this thread's own would make the engine's a third slower (docs/log.md)
     torch.set_num_threads(1)
     pair = find(settings.pair)
+    _check_device(settings.device)
     dtype = getattr(torch, settings.dtype)
     engine = Engine(load(pair.cloud, dtype=dtype, device=settings.device, vae=False))
     return create_app(engine, model_info(pair.name, engine, pair.guidance), settings)
 
 
+def _check_device(name: str) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):  # torch's own text names forty kinds of device
+        raise ServerError(
+            "that device is not here", code="no_device", got=name,
+            expected="cpu, or one that this machine's torch knows (cuda, cuda:1, mps, ...)",
+        ) from None  # fmt: skip
+
+
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app, log_config=None, log_level="warning", access_log=False, server_header=False,
-        http="httptools", timeout_graceful_shutdown=5,
+        http=guarded(settings.read_seconds), timeout_graceful_shutdown=5,
         ssl_certfile=settings.tls_cert, ssl_keyfile=settings.tls_key,
     )  # fmt: skip
 
@@ -123,9 +143,15 @@ def _check(settings: Settings) -> None:
     moderation.find(settings.moderation)
     keys = 0
     if settings.database is not None:
-        accounts = Accounts(settings.database)
+        accounts = Accounts(settings.database, make=False)  # a mistyped name is not a new file
         keys = sum(key.revoked is None for key in accounts.list())
         accounts.close()
+    least, most = settings.replicas
+    if least > most:
+        raise ServerError(
+            "a fleet's fewest replicas are more than its most", code="bad_replicas",
+            got=f"{least} {most}", expected="FEWEST no more than MOST",
+        )  # fmt: skip
     public = not is_loopback(settings.host)
     if public and not keys:
         raise ServerError(

@@ -26,6 +26,8 @@ class Settings:
         drain_seconds: how long a stopped server finishes what it has accepted.
         read_seconds: a request that has not arrived whole by then is answered 408.
         batch: rows that go through the model in one call (a latent with guidance is two).
+        largest: most pixels of one picture, as a multiple of the model's own: a call cannot be
+            stopped half-way, so one huge picture would keep all other users waiting.
         memory: bytes for calls, runs and answers; 0: most of what is free at the start.
         database: keys and usage (``obclip keys``); None: no keys are asked for.
         tls_cert, tls_key: PEM files; None: no TLS of the server's own.
@@ -50,6 +52,7 @@ class Settings:
     drain_seconds: float = 30.0
     read_seconds: float = 30.0
     batch: int = 32
+    largest: float = 4.0
     memory: int = 0
     database: Path | None = None
     tls_cert: Path | None = None
