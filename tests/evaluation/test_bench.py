@@ -181,7 +181,9 @@ def test_distances_agree_with_the_library_and_hold_an_interval() -> None:
     assert d.value == pytest.approx(frechet(real, made), rel=1e-3)
     assert k.value == pytest.approx(kid(real, made, subset=120), rel=0.3)
     assert k.low < k.value < k.high
-    assert d.low < d.high
+    assert d.low < d.value < d.high  # drawing pictures twice does not carry it off its estimate
+    two = distances(real, made[:2], names[:2], draws=20)
+    assert all(np.isfinite([e.low, e.high]).all() for e in two)
     assert Frechet(real.double().numpy())(real.double().numpy()) == pytest.approx(0, abs=1e-6)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from obclip.evaluation.bench.rows import Row
@@ -24,6 +24,7 @@ def plot(lines: Sequence[Line]) -> str:
 
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     cost, told = figure.subplots(1, 2, sharey=True)
+    costs, guesses = _Beside(lambda x, i: x * 1.05**i), _Beside(lambda x, i: x + 0.012 * i)
     for i, x in enumerate(found):
         assert x.figures is not None  # noqa: S101 chosen above
         style: dict[str, Any] = {
@@ -34,9 +35,9 @@ def plot(lines: Sequence[Line]) -> str:
         assert good is not None  # noqa: S101 chosen above
         if x.flops.ratio is not None:
             # device-only costs the cloud nothing; a logarithm has no place for that
-            _point(cost, max(x.flops.ratio, 0.02), good, **style)
+            _point(cost, costs(max(x.flops.ratio, 0.02)), good, **style)
         if x.told is not None:
-            _point(told, x.told.value, good, **style)
+            _point(told, guesses(x.told.value), good, **style)
     cost.set_xscale("log")
     ticks = {0.02: "0", 0.05: "0.05", 0.1: "0.1", 0.2: "0.2", 0.5: "0.5", 1: "1", 2: "2", 6: "6"}
     cost.xaxis.set_major_locator(FixedLocator(list(ticks)))
@@ -45,7 +46,7 @@ def plot(lines: Sequence[Line]) -> str:
     cost.set_xlabel("cloud FLOPs over one cloud-only generation (log scale)")
     cost.set_ylabel("asked-for values seen by the judge")
     told.set_xlabel("how often the words sent name the own member")
-    told.set_xlim(-0.03, 1.05)
+    told.set_xlim(left=0)
     for axes in (cost, told):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -55,6 +56,19 @@ def plot(lines: Sequence[Line]) -> str:
     figure.savefig(out, format="svg", metadata={"Date": None})
     text = out.getvalue()
     return text[text.index("<svg") :]
+
+
+class _Beside:
+    """Moves what would stand on another point a little aside: 0, +1, -1, +2, ... places."""
+
+    def __init__(self, move: Callable[[float, int], float]) -> None:
+        self.move = move
+        self.taken: dict[float, int] = {}
+
+    def __call__(self, x: float) -> float:
+        count = self.taken.get(round(x, 2), 0)
+        self.taken[round(x, 2)] = count + 1
+        return self.move(x, (count + 1) // 2 * (1 if count % 2 else -1))
 
 
 def _point(axes: Any, x: float, good: Estimate, **style: Any) -> None:
@@ -73,6 +87,8 @@ def _given(row: Row) -> str:
 
 def _colour(place: int, row: Row) -> str:
     """Differential privacy from pale to dark by epsilon, a colour of its own for each other row."""
+    if row.method == "he-diffusion":
+        return "black"  # the eleventh row: the ten colours are taken
     if row.epsilon is None:
         return f"C{place % 10}"
     shade = {1.0: 0.35, 4.0: 0.55, 8.0: 0.75}.get(row.epsilon, 0.95)
