@@ -22,8 +22,8 @@ from obclip.cloud.schedule import SD, first_step, log_snr
 from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
 
-# log-SNR of steps 3 to 8 of 25 on Stable Diffusion's schedule, halfway to the step before
-_S3, _S4, _S6, _S8 = -3.8, -3.43, -2.75, -2.15
+# log-SNR of steps 3 to 8 of 25 on Stable Diffusion's schedule, about halfway to the step before
+_S3, _S4, _S6, _S8 = -3.8, -3.4, -2.75, -2.15
 #: For ``guidance_every``: from the branching on, guidance is carried.
 _NEVER = 99
 
