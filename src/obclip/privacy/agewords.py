@@ -15,13 +15,27 @@ from obclip.privacy.decades import claim_decades
 from obclip.privacy.draft import Part
 from obclip.privacy.lexicon import CHILD
 from obclip.privacy.normalise import refuse
-from obclip.privacy.persons import gender_part
-from obclip.privacy.phrases import run_start
+from obclip.privacy.persons import gender_part, one_person
+from obclip.privacy.phrases import drop_word, run_start
+from obclip.privacy.scan import BIRTHDAY
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
-_COUPLES = frozenset(["couple", "couples", "newlyweds", "lovers"])
+_COUPLES = frozenset(
+    [
+        "couple", "couples", "newlyweds", "lovers", "parent", "parents", "spouse", "spouses",
+        "family", "families",
+    ]
+)  # fmt: skip
+_PARENTS = frozenset(
+    f"{name}.{number}"
+    for number in ("sg", "pl")
+    for name in (
+        "mother", "mom", "mum", "mommy", "mummy", "mama", "momma", "mamma", "stepmother",
+        "stepmom", "mother_in_law", "widow", "divorcee", "landlady", "missus", "housekeeper",
+    )
+)  # fmt: skip
 _TEENS = range(13, 20)
 _OLDEST = 120
 
@@ -65,9 +79,17 @@ def _figure_head(a: Analyser, i: int) -> int:
     if years == 0:
         return -2
     if a.units[i].key == BARE:
-        return i - 2
-    closed = i + 1 < len(a.units) and a.units[i + 1].low == ")"
-    head = a.judge.head(i + closed)
+        return _said_of(a, i - 2)
+    if a.units[i].figure[1] == BIRTHDAY:  # type: ignore[index]
+        return -1 if years <= _OLDEST else -2
+    after = a.units[i + 1].low if i + 1 < len(a.units) else ""
+    if after in (",", ".") and a.units[i].figure[1].endswith("years old"):  # type: ignore[index]
+        for j in range(i - 1, max(-1, i - 4), -1):  # "a man, 20 years old, portrait"
+            if a.units[j].low in a.judge.classes["clause"]:
+                break
+            if a.judge.is_person(j) and a.units[j].low not in a.judge.classes["headonly"]:
+                return j
+    head = a.judge.head(i + (after == ")"))
     if head >= 0:
         return head
     j = i + 1
@@ -83,6 +105,14 @@ def _figure_head(a: Analyser, i: int) -> int:
         if a.judge.is_person(j):
             return j
     return -1
+
+
+def _said_of(a: Analyser, i: int) -> int:
+    """Whom a bare number is said of: the person at i; for "she is 25" the only person named."""
+    if a.units[i].key != "she*":
+        return i
+    named = [k for k in range(i) if one_person(a, k)]
+    return named[0] if len(named) == 1 else i
 
 
 def _solo_age(a: Analyser, i: int) -> None:
@@ -109,15 +139,15 @@ def _some_noun(a: Analyser, i: int) -> bool:
 def _neutral_age(a: Analyser, i: int, head: int) -> None:
     unit = a.units[i]
     space: tuple[str, ...] = ages.AGES
-    if head >= 0 and a.units[head].low in _COUPLES:
-        space = ages.AGES[1:]  # no child couple
+    if head >= 0 and grown(a, head):
+        space = ages.AGES[1:]  # no child couple, no child mother
     if unit.figure is not None:
         before, after, years = unit.figure
         said = a.units[head].row if head >= 0 else None
         if said is not None and said.attributes == ("age",) and said.kind == "noun":
             part, series = _said_by(a, head, i)
         else:
-            part, series = a.claim("age", ages.bucket(years), i, space), "woman"
+            part, series = _figure(a, i, head, space), "woman"
         a.put(i, "figure", "", [part], (before, after, series))
         return
     word = unit.low if unit.row is not None and unit.row.kind == "fam" else unit.values[0]
@@ -131,6 +161,20 @@ def _neutral_age(a: Analyser, i: int, head: int) -> None:
         unit.unmask()
         return
     a.put(i, "age", found[0], [a.claim("age", found[1], i, space)], (place,))
+
+
+def grown(a: Analyser, noun: int) -> bool:
+    """Whether a noun is said of no child: "a young couple", "a mother aged 40"."""
+    return a.units[noun].low in _COUPLES or a.units[noun].key in _PARENTS
+
+
+def _figure(a: Analyser, i: int, head: int, space: tuple[str, ...]) -> Part:
+    """The age of the figure at i; a second figure of one person is the same age or refused."""
+    who = a.canon(head)
+    part = a.claim("age", ages.bucket(a.units[i].figure[2]), i, space, a.figured.get(who))  # type: ignore[index]
+    if head >= 0 and part[1] is not None:
+        a.figured.setdefault(who, part[1])
+    return part
 
 
 def _said_by(a: Analyser, noun: int, i: int) -> tuple[Part, str]:
@@ -154,9 +198,9 @@ def _said_by(a: Analyser, noun: int, i: int) -> tuple[Part, str]:
 
 def _link(a: Analyser, noun: int, words: list[int]) -> None:
     """One noun and its age words: the nearest is linked, the others stand for themselves."""
-    unit = a.units[noun]
-    form = unit.values[-1]
+    words = _said_twice(a, noun, words)
     nearest = min(words, key=lambda i: abs(noun - i))
+    _nearest(a, noun, nearest)
     for i in words:
         if i != nearest:
             if a.units[i].figure is None and a.units[i].values[0] in (
@@ -168,6 +212,27 @@ def _link(a: Analyser, noun: int, words: list[int]) -> None:
                 a.units[i].unmask()
             else:
                 _neutral_age(a, i, noun)
+
+
+def _said_twice(a: Analyser, noun: int, words: list[int]) -> list[int]:
+    """Without the age word of "a young woman, 25 years old": the figure says it, once.
+
+    Raises:
+        PromptRefused: the two say two ages.
+    """
+    figures = [i for i in words if a.units[i].figure is not None]
+    if not figures:
+        return words
+    first = min(figures, key=lambda k: abs(noun - k))
+    found = ages.figure(a.units[first].figure[2], a.units[noun].values[-1])  # type: ignore[index]
+    word = drop_word(a, noun, words, first, found[1] if found else "")
+    return [k for k in words if k != word]
+
+
+def _nearest(a: Analyser, noun: int, nearest: int) -> None:
+    """The age word next to its noun, rendered with it."""
+    unit = a.units[noun]
+    form = unit.values[-1]
     other = a.units[nearest]
     said = a.units[noun - 1].row if noun else None
     aged_noun = said is not None and said.attributes == ("age",) and said.kind in ("noun", "any")
@@ -184,6 +249,8 @@ def _link(a: Analyser, noun: int, words: list[int]) -> None:
                 "contradiction", f"{other.text!r} and {unit.text!r} say two ages", other.text
             )
         part = a.claim("age", found[1], nearest, ages.AGES)
+        if part[1] is not None:
+            a.figured.setdefault(a.canon(noun), part[1])
         a.put(nearest, "figure", "", [part], (before, after, found[0]))
         claim_aged_noun(a, noun, part, ("figure", found[0]))
         return

@@ -81,6 +81,7 @@ class Analyser:
         self.says_child = ""
         self.gender_of: dict[int, Draft | str] = {}  # person noun -> its gender
         self.age_of: dict[int, Draft] = {}
+        self.figured: dict[int, Draft] = {}  # person -> its age in figures
         self.predicates: dict[int, int] = {}  # "she is a queen": the pronoun and its noun
         self.loose: dict[int, Draft | str] = {}  # "female wizard": the gender of the person
         self.bound: dict[int, int] = {}  # "a man in his 30s": the pronoun and its noun

@@ -20,7 +20,8 @@ def caps_of(unit: Unit, natural: str, start: bool, titled: bool) -> str:
     """The capital style a form is written in: natural, first, title or upper."""
     text = unit.text
     if unit.row is not None and unit.row.mixed:
-        shouted = len(text) > 1 and text.isupper()
+        acronym = any(form.isupper() for form in unit.row.forms.values())  # LGBT
+        shouted = len(text) > 1 and text.isupper() and not acronym
         style = "title" if titled else "first" if start else "natural"
         return "upper" if shouted else style
     if text == natural or text.islower() or not text[:1].isalpha():

@@ -13,7 +13,7 @@ _ABOUT = frozenset(["over", "under", "about", "around", "nearly", "almost", "of"
 _YEARS = frozenset(["years", "yrs", "year", "yr"])
 _OLDEST = 110
 _PARTS = frozenset([".", "/", ":", "%", "-", "to", "of", "from", "in"])
-_BEING = frozenset(["is", "'s", "was", "turned", "turns", "becomes", "became"])
+_BEING = frozenset(["is", "'s", "was", "turned", "turns", "turning", "becomes", "became"])
 
 
 def mark_bare_ages(judge: Judge) -> None:
@@ -47,9 +47,7 @@ def _predicates(judge: Judge) -> None:
             continue
         if units[i - 1].low not in _BEING or not 3 <= int(unit.low) <= _OLDEST:
             continue
-        if units[i - 2].key != "she*" and not (
-            units[i - 2].row is not None and judge.is_person(i - 2)
-        ):
+        if units[i - 2].key != "she*" and not judge.is_person(i - 2):
             continue
         whole = i + 1 < len(units) and units[i + 1].low in _PARTS
         if judge.ends(i + 1) and not whole:

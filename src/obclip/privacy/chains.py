@@ -17,6 +17,8 @@ from obclip.privacy.places import claim_by_place
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
+_BEING = frozenset(["is", "was", "'s", "gently", "tenderly", "then"])
+_DONE = frozenset(["held", "led", "fed", "shot", "hit", "caught", "taught", "bound", "fought"])
 _OPENERS = frozenset(["and", "while", "but", ",", "then", "as", "because"])
 
 
@@ -65,6 +67,27 @@ def _predicate(a: Analyser, i: int) -> bool:
     return j < len(a.units) and a.judge.is_person(j)
 
 
+def _acted_on(a: Analyser, i: int, case: str) -> bool:
+    """As in "a man teaching her", "a woman kisses him": the object of the only person's verb."""
+    if case != pronouns.OBJECT or i < 2:
+        return False
+    verb = a.units[i - 1]
+    named = [k for k in range(i) if one_person(a, k)]
+    if len(named) != 1:
+        return False
+    if verb.low == "by":
+        done = a.units[i - 2].low
+        return done.endswith(("ed", "en", "wn")) or done in _DONE  # "a king crowned by her"
+    if verb.row is not None or verb.low in a.judge.classes["prepositions"]:
+        return False
+    if not verb.low.endswith(("ing", "s")) or verb.low in a.judge.things:
+        return False
+    j = i - 2
+    while j > 0 and a.units[j].low in _BEING:
+        j -= 1
+    return named[0] == j and a.judge.is_person(j)
+
+
 def read_pronoun(a: Analyser, i: int) -> tuple[str, str]:
     """Case and value of the pronoun at i.
 
@@ -100,10 +123,11 @@ def _pronoun(a: Analyser, i: int, topic: pronouns.Topic, chains: dict[object, Dr
         a.put(i, "pronoun", case, [part])
         return
     opens = i > 0 and a.units[i - 1].low in _OPENERS
-    chain = topic.pronoun(case, opens)
+    chain = topic.other(i) if _acted_on(a, i, case) else topic.pronoun(case, opens)
     if case == pronouns.DETERMINER and _predicate(a, i):
         chain = ("possessor", i)  # "he is her brother": whose brother is somebody else
-    if i > 1 and a.units[i - 1].low in ("and", "or") and a.units[i - 2].key == unit.key:
+    before = a.units[i - 1].low if i > 1 else ""
+    if before == "not" or (before in ("and", "or") and a.units[i - 2].key == unit.key):
         chain = ("paired", i)
     given = a.gender_of.get(chain) if isinstance(chain, int) else None
     if isinstance(chain, int) and chain in a.loose:

@@ -12,6 +12,7 @@ from obclip.privacy import ages
 from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.normalise import refuse
 from obclip.privacy.persons import gender_part
+from obclip.privacy.phrases import drop_word
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
@@ -40,7 +41,12 @@ def _claim(a: Analyser, i: int, taken: dict[int, list[int]]) -> None:
     if owned and noun >= 0 and units[j].key == "her*":
         a.bound[j] = noun
     row = units[noun].row if noun >= 0 else None
-    if row is not None and row.kind == "fam" and noun not in taken and a.judge.adjunct(noun) < 0:
+    family = row is not None and row.kind == "fam" and a.judge.adjunct(noun) < 0
+    if family and noun in taken:
+        age = ages.decade(units[i].low, units[noun].values[-1])
+        if drop_word(a, noun, taken[noun], i, age[1] if age else "") == taken[noun][0]:
+            del taken[noun]
+    if family and noun not in taken:
         linked = noun not in a.parts and not _modified(a, noun)
     else:
         linked = False
@@ -95,7 +101,7 @@ def _before_noun(a: Analyser, i: int) -> int:
 
 def _modified(a: Analyser, noun: int) -> bool:
     """Whether a noun or adjective of age stands right before (teenage girl)."""
-    row = a.units[noun - 1].row if noun else None
+    row = a.units[noun - 1].row if noun and noun - 1 not in a.swallowed else None
     return row is not None and row.attributes == ("age",)
 
 
@@ -107,6 +113,9 @@ def _plain(a: Analyser, i: int, j: int, form: str, part_of: bool) -> bool:
         return True
     if not a.judge.ends(i + 1):
         return False
+    closed = i + 1 < len(a.units) and a.units[i + 1].low == ")"
+    if closed and j > 0 and a.units[j].low == "(":  # "man (30s)"
+        return a.judge.is_person(j - 1)
     if part_of:
         return any(a.judge.is_person(k) for k in range(max(0, j - 1), j + 1))
     return i > 1 and a.units[i - 1].low in ("in", ",") and a.judge.is_person(i - 2)

@@ -25,6 +25,7 @@ _PEOPLES = {
     "french": "French", "english": "English", "irish": "Irish", "scots": "Scottish",
     "dutch": "Dutch", "welsh": "Welsh", "norse": "Norse", "cornish": "Cornish", "manx": "Manx",
 }  # fmt: skip
+_TITLE = re.compile(r"\b(Ms|Mstr)\.(?= [A-Z])")  # beside "Mister", which has no point
 _PEOPLE = re.compile(rf"(?<!flying )\b({'|'.join(_PEOPLES)})((?:wo)?m[ae]n)\b", re.I)
 # Words said of persons that have a kinder or plainer spelling, which is the table's.
 _PLAIN = {
@@ -46,6 +47,8 @@ def apart(text: str, table: Lexicon) -> str:
         PromptRefused: the word and its noun say two genders.
     """
     low = text.lower()
+    if "." in text:
+        text = _TITLE.sub(r"\1", text)
     if "man" in low or "men" in low:
         text = _PEOPLE.sub(_people, text)
     if not any(word in low for word in _CUES):

@@ -19,6 +19,7 @@ from obclip.privacy.naming import (
     check_count,
     check_given_names,
     check_halves,
+    check_lost_limbs,
 )
 from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
 from obclip.privacy.scan import Unit
@@ -48,6 +49,8 @@ _ORDINARY = {
     "thatcher": frozenset[str](),
     "bullock": frozenset(["cart", "carts"]),
 }
+_ABOUT = frozenset(["of", "about", "around", "nearly", "almost", "over", "under", "turning"])
+_ENDING = frozenset(["at", "on", "and", "is", "who", "wearing", "holding", "standing", "sitting"])
 _ARTICLES = frozenset(["a", "an", "the", "little", "small", "fluffy", "baby", "cute", "two"])
 _INTIMATE_ROWS = frozenset(
     [
@@ -76,6 +79,7 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
     credited = credited_units(units)
     check_given_names(units, judge, credited)
     check_conditions(units, judge)
+    check_lost_limbs(units, judge)
     check_count(units, judge)
     check_halves(units, lexicon().first)
     _check_language([unit.low for unit in units if unit.low[0].isalpha()], classes)
@@ -196,10 +200,10 @@ def check_bare_figures(units: list[Unit]) -> None:
             (unit.figure is not None and unit.figure[0].startswith(("aged", "age")))
             or (unit.low.isdigit() and before in ("aged", "age"))
         )
-        if i > 1 and before == "of" and unit.low in numbers:
-            row = units[i - 2].row
-            closed = after.low in (",", ".", "with", "in", "years")
-            wrong = row is not None and row.kind in PERSON_KINDS and closed
+        if i > 1 and before in _ABOUT and unit.low in numbers:
+            who = units[i - 2 - (units[i - 2].low == "of" and i > 2)].row
+            closed = after.low in (",", ".", "with", "in", "years") or after.low in _ENDING
+            wrong = wrong or (who is not None and who.kind in PERSON_KINDS and closed)
         if wrong:
             raise refuse(
                 "age_figure",

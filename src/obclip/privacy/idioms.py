@@ -14,6 +14,7 @@ from obclip.privacy.scan import Unit
 from obclip.privacy.vocabulary import Vocabulary, vocabulary
 
 
+_BOTH = 3  # black and white
 _MODELS = frozenset(["model", "models"])
 
 
@@ -33,6 +34,8 @@ def exempt_idioms(units: list[Unit]) -> None:
             size = 0 if _person(units[end], words) else size  # "a dragon, female human wizard"
         if size and end < len(units) and _person(units[end], words) and _disability(units[i:end]):
             size = 0  # "a wheelchair basketball player" is a person in a wheelchair
+        if size == _BOTH and _two_peoples(units, i, end, words):
+            size = 0  # "black and white children" are no photo
         if size and _describes(units, i, end, words):
             size = 0  # "a black street vendor", "a young dog walker"
         if size and whole in words.characters and not _credit(units, i):
@@ -56,14 +59,26 @@ def _disability(units: list[Unit]) -> bool:
     return any(unit.row is not None and unit.row.attributes == ("disability",) for unit in units)
 
 
+def _two_peoples(units: list[Unit], start: int, end: int, words: Vocabulary) -> bool:
+    """Whether two colours stand right before several persons."""
+    if not units[start].key == units[end - 1].key == "white.sg" or end >= len(units):
+        return False
+    who = units[end]
+    if who.row is not None:
+        return who.row.plural and who.row.kind in PERSON_KINDS
+    return who.low in words.persons and who.low.endswith("s") and _person(who, words)
+
+
 def _describes(units: list[Unit], start: int, end: int, words: Vocabulary) -> bool:
     """Whether a thing behind an adjective of a person only begins the noun of a person."""
     row = units[start].row
     if row is None or row.kind not in ("adj", "age", "fam") or end - start != 2:
         return False
-    if end >= len(units) or not units[end].gap or units[start + 1].low not in words.things:
+    if end >= len(units) or not units[end].gap:
         return False
     trade, who = units[start + 1].low, units[end]
+    if trade not in words.things and trade not in words.classes["trade"]:
+        return False
     if who.low in STARS:
         return trade in words.classes["trade"]
     said = _person(who, words) or who.low in _MODELS or who.low in words.classes["agent"]

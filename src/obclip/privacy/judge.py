@@ -67,9 +67,13 @@ class Judge:
             return (
                 unit.row.kind in PERSON_KINDS
                 or unit.key in GENDER_HEADS
-                or (unit.key == ELDER and self.ends(i + 1))  # "a Cherokee elder"
+                or (unit.key == ELDER and self._elder(i + 1))
             )
         return unit.low in self.persons or self._doer(i) or self._star(i)
+
+    def _elder(self, i: int) -> bool:
+        """As in "a Cherokee elder", "a Maori elder weaving": a noun, not "an elder sister"."""
+        return self.ends(i) or (self.units[i].row is None and self.units[i].low.endswith("ing"))
 
     def _star(self, i: int) -> bool:
         """As in "pop star", "movie legend": a person only behind a word of their trade."""

@@ -43,6 +43,7 @@ _BESIDE = frozenset(
         "by",
     ]
 )
+_OWNERS = frozenset(["my", "our", "your", "their"])
 _CALLED = frozenset(["named", "called"])
 _IS = frozenset(["is", "was", "has", "'s", "'"])
 _HAVING = frozenset(
@@ -63,18 +64,31 @@ _HAVING = frozenset(
 _PATIENTS = frozenset(
     ["patient", "patients", "survivor", "survivors", "sufferer", "sufferers", "victim"]
 )
+_LOSING = frozenset(
+    ["missing", "lost", "loses", "losing", "lacks", "lacking", "without", "lose", "minus"]
+)
+_LIMBS = frozenset(
+    ["arm", "arms", "leg", "legs", "hand", "hands", "foot", "feet", "limb", "limbs", "eye", "eyes"]
+)
+_SIDES = frozenset(["left", "right", "both", "one", "a", "an", "the", "their", "of", "two", "whole"])
 _COUNTS = frozenset(["in", "with", "and", "who", ",", ";", "standing", "sitting"])
 _PARTNERS = (("woman", "man"), ("women", "men"))
 
 
 def check_given_names(units: list[Unit], judge: Judge, credited: frozenset[int]) -> None:
     """Refuse a first name that is a word too, where it names somebody."""
-    given = judge.classes["given_words"]
+    given, first = judge.classes["given_words"], judge.classes["given_too"]
+    names = judge.classes["given_names"]  # no words, so a small letter changes nothing
     for i, unit in enumerate(units):
         if unit.row is not None or i in credited or not unit.low.isalpha():
             continue
         if _named(units, judge, i) or (
-            unit.low in given and unit.text[0].isupper() and _somebody(units, judge, i)
+            (unit.low in given or unit.low in names)
+            and (
+                _somebody(units, judge, i)
+                if unit.text[0].isupper() or unit.low in names
+                else unit.low not in first and _friend(units, judge, i)
+            )
         ):
             raise refuse(
                 "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
@@ -87,6 +101,15 @@ def _named(units: list[Unit], judge: Judge, i: int) -> bool:
         return False
     low = units[i].low
     return not (low in judge.classes["stop"] or low in judge.classes["adverb"])
+
+
+def _friend(units: list[Unit], judge: Judge, i: int) -> bool:
+    """As in "my friend rose", "his sister lily is smiling", in small letters."""
+    if i < 2 or not judge.is_person(i - 1) or not units[i].gap:
+        return False
+    owned = units[i - 2].low in _OWNERS or units[i - 2].key == "her*"
+    after = units[i + 1].low if i + 1 < len(units) else ""
+    return owned and (judge.ends(i + 1) or after in DONE or after in _IS)
 
 
 def _somebody(units: list[Unit], judge: Judge, i: int) -> bool:
@@ -110,7 +133,7 @@ def _somebody(units: list[Unit], judge: Judge, i: int) -> bool:
     if before.low == "of" and i > 1 and units[i - 2].low in _PICTURES:
         return ended or acts
     if judge.is_person(i - 1) and before.text.islower():
-        return ended  # "my friend Rose"
+        return ended or acts  # "my friend Rose"
     return (acts or ended) and before.low in _BESIDE
 
 
@@ -138,6 +161,26 @@ def check_conditions(units: list[Unit], judge: Judge) -> None:
             )
 
 
+def check_lost_limbs(units: list[Unit], judge: Judge) -> None:
+    """Refuse a lost limb in words of no row: "missing his left arm", "whose leg is missing"."""
+    for i, unit in enumerate(units):
+        if unit.row is not None or unit.low not in _LIMBS or not i:
+            continue
+        j = i - 1
+        while j > 0 and (units[j].low in _SIDES or units[j].key == "her*"):
+            j -= 1
+        ahead = [after.low for after in units[i + 1 : i + 3]]
+        gone = ahead in (["is", "missing"], ["are", "missing"])
+        named = any(judge.is_person(k) or units[k].key == "she*" for k in range(j))
+        if named and (units[j].low in _LOSING or (gone and units[i - 1].low == "whose")):
+            raise refuse(
+                "unknown_person_word",
+                f"{unit.text!r} is lost in words that stand in no row",
+                unit.text,
+                f'write "missing one {unit.low}", or rephrase',
+            )
+
+
 def _has(units: list[Unit], judge: Judge, i: int) -> bool:
     """As in "with cancer", "has breast cancer", "a cancer patient"."""
     after = units[i + 1].low if i + 1 < len(units) else ""
@@ -160,7 +203,8 @@ def check_count(units: list[Unit], judge: Judge) -> None:
         before = units[i - 1]
         stands = before.low in ("a", "the") or before.row is not None or judge.adjectival(i - 1)
         after = units[i + 1].low if i + 1 < len(units) else ","
-        named = unit.text[0].isupper() and i + 1 < len(units) and units[i + 1].text[0].isupper()
+        named = i + 1 < len(units) and units[i + 1].text[0].isupper() and unit.text[0].isupper()
+        named = named or (before.low == "the" and after == "of" and _place(units, i + 2))
         if stands and (after in DONE or after in _COUNTS or named):
             raise refuse(
                 "unknown_person_word",
@@ -168,6 +212,11 @@ def check_count(units: list[Unit], judge: Judge) -> None:
                 unit.text,
                 "write earl, or rephrase",
             )
+
+
+def _place(units: list[Unit], i: int) -> bool:
+    """A place that a count has his title from (Monte Cristo)."""
+    return i < len(units) and (units[i].text[0].isupper() or units[i].low == "monte")
 
 
 def check_halves(units: list[Unit], rows: Mapping[str, object]) -> None:

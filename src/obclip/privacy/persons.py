@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from obclip.privacy.compounds import MARK
 from obclip.privacy.credits import credited_units, surname
 from obclip.privacy.draft import Draft, Part
-from obclip.privacy.judge import GENDER_HEADS
+from obclip.privacy.judge import COLOUR, GENDER_HEADS
 from obclip.privacy.lexicon import Row
 from obclip.privacy.normalise import refuse
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
+_PARTICLES = frozenset(["van", "von", "de", "da", "del", "der", "di", "la", "bin", "ibn", "al"])
 LOOSE = frozenset(
     [
         "witch.sg",
@@ -65,8 +66,13 @@ def _full_name(a: Analyser, i: int) -> bool:
     if i + 1 >= len(a.units) or not a.units[i + 1].gap:
         return False
     after = a.units[i + 1]
+    capital = a.units[i].text[0].isupper() and after.text[0].isupper()
     if after.row is not None:
-        return after.row.kind == "name"
+        if after.row.kind == "name":
+            return True
+        return capital and after.key in COLOUR and a.judge.head(i + 1) < 0  # Walter White
+    if after.low in _PARTICLES and i + 2 < len(a.units):
+        return a.units[i + 2].text[0].isupper() or a.units[i + 2].low in _PARTICLES
     classes = a.judge.classes
     if (
         after.low in classes["names"]
@@ -75,8 +81,7 @@ def _full_name(a: Analyser, i: int) -> bool:
     ):
         return True
     return (
-        after.text[0].isupper()
-        and a.units[i].text[0].isupper()
+        capital
         and not a.judge.ends(i + 1)
         and not _running(a, i + 1)
     )

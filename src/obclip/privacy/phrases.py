@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from obclip.privacy import ages
+from obclip.privacy.normalise import refuse
 from obclip.privacy.template import Piece, spoken
 
 if TYPE_CHECKING:
@@ -23,6 +25,33 @@ def run_start(a: Analyser, noun: int, word: int) -> int:
     while j > 0 and a.units[j].gap and (j - 1 == word or _describes(a, j - 1)):
         j -= 1
     return j
+
+
+def drop_word(a: Analyser, noun: int, words: list[int], said: int, age: str) -> int:
+    """The age word right before a noun that ``said`` makes redundant, now left out; or -1.
+
+    "a young woman, 25 years old" is read as "a woman, 25 years old": a girl of that orbit has no
+    age word either.
+
+    Raises:
+        PromptRefused: the two say two ages.
+    """
+    for i in words:
+        row = a.units[i].row
+        if row is None or row.kind != "age" or not run_start(a, noun, i) <= i < noun:
+            continue
+        style = ages.decode(a.units[i].values[0], "near", a.units[noun].values[-1])
+        if style is None or style[0] != "elderly":
+            continue
+        if style[1] != age:
+            raise refuse(
+                "contradiction",
+                f"{a.units[said].text!r} and {a.units[i].text!r} say two ages",
+                a.units[said].text,
+            )
+        a.swallowed[i] = noun
+        return i
+    return -1
 
 
 def _describes(a: Analyser, i: int) -> bool:

@@ -69,6 +69,8 @@ def _oblique(judge: Judge, i: int) -> str:
     units, classes = judge.units, judge.classes
     before = units[i - 1].low if i else ""
     if i + 1 == len(units):
+        if before == "not" and (said := _earlier(judge, i)) >= 0:
+            return _oblique(judge, said)
         return POSSESSIVE if _owns(judge, i) else OBJECT
     after = units[i + 1]
     low = after.low
@@ -83,6 +85,8 @@ def _oblique(judge: Judge, i: int) -> str:
         return POSSESSIVE  # "his is frightful"
     if low in ("and", "or") and i + 2 < len(units) and units[i + 2].key == "her*":
         return _oblique(judge, i + 2)  # "his and her towels"
+    if before == "not" and i > 2 and (said := _earlier(judge, i)) >= 0:
+        return _oblique(judge, said)  # "it is hers, not his"
     if not (low[0].isalnum() or low[0] in "\"'(") or low in ("'s", "'ll", "'d"):
         return POSSESSIVE if _owns(judge, i) else OBJECT
     if low in classes["bare"] and before in classes["causative"]:
@@ -106,6 +110,14 @@ def _oblique(judge: Judge, i: int) -> str:
         if before in classes["prepositions"] and before != "with" and _closed_off(judge, i + 2):
             return OBJECT
     return DETERMINER
+
+
+def _earlier(judge: Judge, i: int) -> int:
+    """The pronoun that "not" at i - 1 sets another against, or -1."""
+    for k in range(i - 2, max(-1, i - 5), -1):
+        if judge.units[k].key == "her*":
+            return k
+    return -1
 
 
 def _noun_like(judge: Judge, i: int) -> bool:
@@ -142,12 +154,14 @@ class Topic:
         "_fronted",
         "_here",
         "_kept",
+        "_met",
         "_people",
         "_seen",
         "_sentence",
         "_splits",
         "_subjects",
         "_topic",
+        "_turns",
     )
 
     def __init__(self) -> None:
@@ -158,8 +172,10 @@ class Topic:
         self._seen: set[int] = set()
         self._topic: object = ("free", 0)
         self._kept: object = None  # topic of a sentence that opened with a pronoun
+        self._met = False  # a second person is named by a pronoun alone ("she kisses him")
         self._fronted = False  # a pronoun came before the sentence's first person
         self._splits = 0  # clauses of a sentence that names several persons
+        self._turns = 0  # clauses that a subject pronoun opens behind "and", "while" ...
         self._subjects = 0  # subject pronouns of this sentence
 
     def end_sentence(self) -> None:
@@ -168,7 +184,7 @@ class Topic:
         self._sentence += 1
         self._here = 0
         self._kept = None
-        self._fronted = False
+        self._met = self._fronted = False
         self._subjects = 0
 
     def person(self, who: int) -> None:
@@ -180,18 +196,28 @@ class Topic:
         several = self._here > 1 or self._kept is not None or self._fronted
         self._topic = ("several", self._sentence) if several else who
 
+    def other(self, i: int) -> object:
+        """The object of a verb whose subject is the only person named: somebody else."""
+        self.person(~i)
+        self._met = True
+        return ("oblique", self._sentence, self._splits, self._turns)
+
     def pronoun(self, case: str, opens: bool = False) -> object:
         """The chain of the next pronoun: a unit index, or a chain of its own.
 
         ``opens``: it stands right behind a word that can open a clause ("..., and she is short").
         """
         self._subjects += case == SUBJECT
+        self._turns += case == SUBJECT and opens
         if case == SUBJECT and opens and self._several() and self._subjects > 1:
             self._splits += 1  # "he is tall and she is short": each clause its own
             self._topic = ("several", self._sentence, self._splits)
-        own = ("oblique", self._sentence, self._splits)
+        own = ("oblique", self._sentence, self._splits, self._turns)
         if case == OBJECT and self._people == 0 and self._kept is not None:
+            self._met = True
             return own  # "she kisses him"
+        if case == DETERMINER and self._met:
+            return ("owner", *own)  # "she stands beside him, holding his hand"
         if self._people == 0 and self._kept is not None:
             if case == SUBJECT:  # "she walks and he runs": each clause its own
                 self._clauses += 1

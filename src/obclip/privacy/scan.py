@@ -17,12 +17,14 @@ _FIGURE = re.compile(
     r"(?<![\w.,/-])(?P<n>\d{1,4}|\d \d)"
     r"(?P<unit>(?P<a> - |-| )?(?:years?|yrs?)(?P<b> - |-| )olds?"
     r"|(?P<c> - |-| )?(?:years?|yrs?)(?: of age)"
-    r"|(?P<d> )?(?:yo|y/o|y\.o\.?))(?!\w)"
+    r"|(?P<d> )?(?:yo|y/o|y\.o\.?)|(?:st|nd|rd|th)(?= birthday))(?!\w)"
     r"|\b(?P<pre>(?:aged|age:?) (?:of )?)(?P<m>\d{1,3}|\d \d)"
     r"(?![\w.%:]|-year| ?(?:years|yrs|mm|%))",
     re.IGNORECASE,
 )
 
+BIRTHDAY = "th"  # every representative age ends so: "her 18th birthday"
+_ORDINALS = frozenset(["st", "nd", "rd", "th"])
 _DETERMINERS = frozenset(
     [
         "a",
@@ -75,6 +77,7 @@ def _figures(text: str) -> dict[int, Unit]:
             before, after = match["pre"].lower(), ""
         else:
             before, after = "", match["unit"].lower().replace(" - ", "-")
+            after = BIRTHDAY if after in _ORDINALS else after
         unit = Unit(match[0], False, match.start(), match.end())
         unit.figure = (before, after, int(number))
         unit.key = f"#{before}{after}"

@@ -21,6 +21,8 @@ _AIDS = frozenset(
         "wheelchair_n", "wheelchairs_n", "guide_dog_n", "guide_dogs_n", "white_cane_n",
         "prosthetic_leg_n", "prosthetic_arm_n", "prosthetic_hand_n", "prosthetic_legs_n",
         "prosthetic_arms_n", "wooden_leg_n", "peg_leg_n", "crutches_n",
+        "wheelchair_basketball", "wheelchair_tennis", "wheelchair_rugby", "wheelchair_racing",
+        "wheelchair_fencing", "wheelchair_curling",
     )
 )  # fmt: skip
 _PICTURED = frozenset(["portrait", "portraits", "bust", "face", "figure", "character"])
