@@ -31,6 +31,7 @@ from obclip.evaluation.bench.work import Done, Work
 from obclip.evaluation.metrics import Estimate, frechet, kid
 from obclip.evaluation.peers import dp
 from tests.cli.conftest import Obclip, obclip
+from tests.tiny import write
 
 __all__ = ["obclip"]
 
@@ -237,9 +238,11 @@ def test_a_stopped_run_says_what_is_kept(
 
 
 def test_a_cloud_that_steps_in_its_own_way_hands_over_where_its_timestep_ends(
-    tiny_pair: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = replace(find(tiny_pair), cloud_steps=Steps("lcm", 8, 4))
+    spaced = {"timestep_spacing": "leading"}  # as SDXL has it
+    names = [str(write(tmp_path / role, scheduler=spaced)) for role in ("cloud", "device")]
+    pair = replace(find(",".join(names)), cloud_steps=Steps("lcm", 8, 4))
     cloud, device = Device.of(pair.cloud), Device.of(pair.device)
     painter = Painter(pair, cloud, device, Sampling("dpm++", 25, 2.0, 64, 64))
     begun: list[int] = []

@@ -168,7 +168,8 @@ def run(
 def _play(counts: dict[int, int], jobs: int, on_done: OnDone) -> dict[int, Outcome]:
     """Outcome of each bout by its place; its seed is its place, whoever plays it."""
     outcomes: dict[int, Outcome] = {}
-    on_done(0, len(counts))
+    if counts:
+        on_done(0, len(counts))
     if jobs <= 1:
         for i, count in counts.items():
             outcomes[i] = play(i, count)
