@@ -105,3 +105,30 @@ def write_pair(folder: Path, *, xl: bool = False) -> str:
     cloud = write(folder / "cloud", seed=0, xl=xl)
     device = write(folder / "device", widths=(32, 32), seed=1, xl=xl)
     return f"{cloud},{device}"
+
+
+def write_clip(out: Path) -> Path:
+    """A tiny random CLIP in transformers' format, with the mini pair's tokenizer."""
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
+
+    words_folder = Path(__file__).parents[1] / "src/obclip/models/mini/cloud/tokenizer"
+    torch.manual_seed(0)
+    words = CLIPTokenizer.from_pretrained(words_folder)
+    text = {
+        "vocab_size": len(words), "hidden_size": 32, "intermediate_size": 64,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 20,
+        "eos_token_id": words.eos_token_id, "bos_token_id": words.bos_token_id,
+        "pad_token_id": words.eos_token_id,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "image_size": 32, "patch_size": 8,
+    }  # fmt: skip
+    CLIPModel(
+        CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)
+    ).save_pretrained(out)
+    words.save_pretrained(out)
+    CLIPImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+    ).save_pretrained(out)
+    return out

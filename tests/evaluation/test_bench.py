@@ -28,6 +28,7 @@ from obclip.evaluation.bench.score import Figures, Frechet, distances
 from obclip.evaluation.bench.table import Line, markdown, paper_layout
 from obclip.evaluation.bench.told import words_tell
 from obclip.evaluation.bench.work import Done, Work
+from obclip.evaluation.clip import Clip
 from obclip.evaluation.metrics import Estimate, frechet, kid
 from obclip.evaluation.peers import dp
 from tests.cli.conftest import Obclip, obclip
@@ -214,6 +215,36 @@ def test_the_command_draws_judges_and_reports(
     fewer = obclip(*options[:-4], "--methods", "obclip", "--out", out, "--markdown")
     assert (fewer.code, fewer.out.strip()) == (0, (out / "table.md").read_text().strip())
     assert "pictures: 1 of 1" in fewer.err  # no terminal: lines instead of a bar
+
+
+def test_clip_judges_pictures_that_the_bundled_judge_does_not_know(
+    obclip: Obclip, tmp_path: Path, tiny_pair: str, clip_folder: Path
+) -> None:
+    for colour in ("red", "blue", "green"):
+        Image.new("RGB", (64, 64), colour).save(tmp_path / f"{colour}.png")
+    options = ("bench", "--pair", tiny_pair, "--n", 2, "--k", "10", "--count", 2, "--methods",
+               "obclip", "--prompts", "portraits", "--out", tmp_path / "run")  # fmt: skip
+    judged = (*options, "--clip", clip_folder, "--reference", tmp_path, "--json")
+    ran = obclip(*judged)
+    assert ran.code == 0, ran.err
+    shown = json.loads(ran.out)
+    assert shown["about"]["judged by"] == "CLIP, tiny-clip"
+    (row,) = shown["rows"]
+    found = row["figures"]
+    assert found["mean_accuracy"] is None and found["attributes"] == {}
+    clip = Clip.load(clip_folder)
+    work = [
+        json.loads(line) for line in (tmp_path / "run" / "work.jsonl").read_text().split("\n")[1:-1]
+    ]
+    pictures = clip.embeddings([Image.open(tmp_path / "run" / line["file"]) for line in work])
+    assert found["frechet"]["value"] == pytest.approx(
+        Frechet(clip.reference(tmp_path).double().numpy())(pictures.double().numpy()), rel=1e-6
+    )
+    assert -1 <= found["caption"]["value"] <= 1
+    alone = obclip(*options, "--reference", tmp_path)
+    assert (alone.code, "--clip FOLDER" in alone.err) == (1, True)
+    missing = obclip(*options, "--clip", tmp_path)
+    assert missing.code == 1 and "no CLIP model there" in missing.err
 
 
 def test_a_stopped_run_says_what_is_kept(

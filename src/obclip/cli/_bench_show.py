@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 NOTES = (
     "FLOPs are exact and count the UNet alone, two for a multiply-add; text encoders, decoders and "
     "encryption are not in them. Only ratios compare with the paper's.",
-    "Quality is the bundled judge's, in its own features and on the bundled pair's own world: no "
-    "figure compares with a published FID or CLIP score; the order of the methods does.",
+    "Quality is that of the one judge named above, in its own features: figures of two judges do "
+    "not compare. The bundled one knows the bundled pair's world alone, and none of its figures "
+    "compares with a published FID or CLIP score; the order of the methods does.",
     "* drawn on fewer prompts: a Frechet distance of few pictures is biased upwards, and this one "
     "does not compare with the rows on all prompts.",
     "HE-Diffusion computes on prompt and latent in clear: its encryption hides only the update "

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from obclip.client.device import Device
     from obclip.diffusion.pairs import Pair
     from obclip.evaluation.bench.draw import Painter
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from obclip.evaluation.bench.rows import Row
     from obclip.evaluation.bench.score import Figures
     from obclip.evaluation.bench.table import Line
+    from obclip.evaluation.clip import Clip
+    from obclip.evaluation.judge import Judge
 
 STEPS = 25
 
@@ -53,6 +57,19 @@ STEPS = 25
     help="Of both models' weights.",
 )
 @click.option(
+    "--clip",
+    "clip_folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Judge by this CLIP model (transformers' format): captions and features.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Real pictures that CLIP's features are compared with.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path("out/bench"),
@@ -63,8 +80,8 @@ STEPS = 25
 @click.option("--json", "as_json", is_flag=True)
 def command(
     pair: str, kind: str, methods: str | None, ns: str, ks: str, count: int | None, prompts: str,
-    bandwidth: float, quick: bool, device: str, dtype: str, out: Path, markdown: bool,
-    as_json: bool,
+    bandwidth: float, quick: bool, device: str, dtype: str, clip_folder: Path | None,
+    reference: Path | None, out: Path, markdown: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Compare the methods on one pair; a broken run goes on where it stopped."""
     from obclip.diffusion.pairs import PAIRS, find
@@ -92,7 +109,11 @@ def command(
     number = count if count is not None else (3 if quick else 40)
     if number < 1:
         raise RequestError("count out of range", code="bad_count", got=number, expected="1 or more")
-    _draw(find(pair), rows, sizes, splits, number, prompts, bandwidth, (device, dtype), out, form)
+    known = find(pair)
+    judged = _judge(known, prompts, clip_folder, reference)
+    _draw(
+        known, rows, sizes, splits, number, prompts, bandwidth, (device, dtype), judged, out, form
+    )
 
 
 def _numbers(option: str, text: str) -> list[int]:
@@ -107,9 +128,36 @@ def _numbers(option: str, text: str) -> list[int]:
     return found
 
 
+def _judge(
+    pair: Pair, source: str, clip_folder: Path | None, reference: Path | None
+) -> tuple[Judge | Clip | None, Tensor | None, str]:
+    """Who judges, the features of real pictures, and the judge's name; one judge a run.
+
+    Raises:
+        ModelError: no CLIP model or no pictures there. RequestError: pictures without CLIP.
+    """
+    from obclip.errors import RequestError
+    from obclip.evaluation.clip import Clip
+    from obclip.evaluation.judge import Judge
+
+    if clip_folder is not None:
+        clip = Clip.load(clip_folder)
+        real = None if reference is None else clip.reference(reference)
+        return clip, real, f"CLIP, {clip.name}"
+    if reference is not None:
+        raise RequestError(
+            "reference pictures without a judge", code="no_clip", got="--reference alone",
+            expected="--clip FOLDER as well",
+        )  # fmt: skip
+    if pair.name == "mini" and source == "benchmark":
+        return Judge.load(), Judge.real_features(), "the bundled judge"
+    return None, None, "nobody (--clip FOLDER)"
+
+
 def _draw(
     pair: Pair, rows: tuple[Row, ...], ns: list[int], ks: list[int], count: int, source: str,
-    bandwidth: float, place: tuple[str, str], out: Path, form: str,
+    bandwidth: float, place: tuple[str, str],
+    judged: tuple[Judge | Clip | None, Tensor | None, str], out: Path, form: str,
 ) -> None:  # fmt: skip
     from obclip import __version__
     from obclip.cli._bench_show import show
@@ -121,7 +169,6 @@ def _draw(
     from obclip.evaluation.bench.run import run, tasks
     from obclip.evaluation.bench.score import figures
     from obclip.evaluation.bench.work import Work
-    from obclip.evaluation.judge import Judge
 
     if pair.cloud_steps is not None:  # it has one split of its own
         ks = [pair.cloud_steps.split]
@@ -145,12 +192,11 @@ def _draw(
         click.echo(f"{kept} of {len(todo)} pictures are kept in {out}: the same command goes on.",
                    err=True)  # fmt: skip
         raise
-    judge = Judge.load() if pair.name == "mini" and source == "benchmark" else None
-    real = None if judge is None else Judge.real_features()
+    judge, real, name = judged
     cells = figures(work, todo, found, judge, real)
     lines = _lines(painter, rows, found, ks, cells)
     about |= {
-        "prompts a set size": count, "device": place[0],
+        "prompts a set size": count, "device": place[0], "judged by": name,
         "minutes of this call": round((time.perf_counter() - begun) / 60, 1),
     }  # fmt: skip
     show(lines, work, found, about, bandwidth, out, form)

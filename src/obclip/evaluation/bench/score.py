@@ -14,6 +14,7 @@ from torch import Tensor
 from obclip.evaluation.bench.prompts import Set
 from obclip.evaluation.bench.run import Task
 from obclip.evaluation.bench.work import Done, Work
+from obclip.evaluation.clip import Clip
 from obclip.evaluation.judge import SIDE, Judge, Verdict
 from obclip.evaluation.metrics import Estimate, cluster_bootstrap
 from obclip.evaluation.quality import Asked, pixels, score
@@ -51,10 +52,15 @@ class Figures:
 
 
 def figures(
-    work: Work, todo: Sequence[Task], sets: dict[int, list[Set]], judge: Judge | None,
+    work: Work, todo: Sequence[Task], sets: dict[int, list[Set]], judge: Judge | Clip | None,
     real: Tensor | None,
 ) -> list[Figures]:  # fmt: skip
-    """Figures of every (row, N, k) that was to be drawn; the file may hold more than that."""
+    """Figures of every (row, N, k) that was to be drawn; the file may hold more than that.
+
+    Args:
+        judge: CLIP knows captions and features, no attributes; None leaves quality out.
+        real: features of real pictures by the same judge.
+    """
     cells: dict[tuple[str, int, int], list[Done]] = {}
     for task in todo:
         if (done := work.done.get(task.key)) is not None:
@@ -63,25 +69,31 @@ def figures(
 
 
 def _cell(
-    work: Work, found: list[Done], sets: list[Set], judge: Judge | None, real: Tensor | None
-) -> Figures:
+    work: Work, found: list[Done], sets: list[Set], judge: Judge | Clip | None,
+    real: Tensor | None,
+) -> Figures:  # fmt: skip
     asked = [
         Asked(sets[d.index].prompt, sets[d.index].seed, sets[d.index].asked, sets[d.index].prompt)
         for d in found
     ]
     names = [a.cluster for a in asked]
     attributes: dict[str, Estimate] = {}
-    mean = caption = distance = kernel = None
+    mean = caption = distance = kernel = features = None
     right: dict[int, float] = {}
-    if judge is not None:
+    if isinstance(judge, Clip):
+        features = judge.embeddings([Image.open(work.folder / d.file) for d in found])
+        scores = judge.caption_scores(features, [a.prompt for a in asked])
+        caption = cluster_bootstrap(scores.tolist(), names)
+    elif judge is not None:
         pictures = [Image.open(work.folder / d.file).resize((SIDE, SIDE)) for d in found]
         verdict = judge(pixels(pictures))
         scored = score(verdict, judge, asked)
         attributes, caption = scored.attributes, scored.caption
         right = dict(zip((d.index for d in found), shares(verdict, asked), strict=True))
         mean = cluster_bootstrap(list(right.values()), names)
-        if real is not None and len(found) > 1:
-            distance, kernel = distances(real, verdict.features, names)
+        features = verdict.features
+    if real is not None and features is not None and len(found) > 1:
+        distance, kernel = distances(real, features, names)
     head = found[0]
     extra = {
         key: float(np.mean([d.extra[key] for d in found if key in d.extra])) for key in head.extra
