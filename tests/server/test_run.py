@@ -21,7 +21,8 @@ from click.testing import CliRunner
 from obclip.cli.keys import command as keys
 from obclip.errors import ServerError
 from obclip.server.accounts import Accounts
-from obclip.server.run import _check, _check_device, is_loopback
+from obclip.server.embedded import engine_of
+from obclip.server.run import _check, is_loopback
 from obclip.server.settings import Settings
 from tests.wire import body
 
@@ -154,9 +155,11 @@ def test_what_cannot_be_is_refused_before_a_model_is_loaded(tmp_path: Path) -> N
     assert refused(database=tmp_path / "mistyped.db") == "storage"
     assert not (tmp_path / "mistyped.db").exists()
     with pytest.raises(ServerError) as error:
-        _check_device("banana")
+        engine_of(Settings(device="banana"))
     assert error.value.code == "no_device"
-    _check_device("cpu")
+    with pytest.raises(ServerError) as error:
+        engine_of(Settings(compile=True))
+    assert error.value.code == "no_compile"
 
 
 def test_a_model_call_that_does_not_end_holds_up_no_exit() -> None:

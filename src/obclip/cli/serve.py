@@ -18,6 +18,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--dtype", default="float32", show_default=True,
               type=click.Choice(["float32", "bfloat16", "float16"]))  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="Torch device.")
+@click.option("--compile", is_flag=True, help="Compile the model's layers; on CUDA only.")
 @click.option(
     "--threads", default=0, type=click.IntRange(0), help="CPU threads; 0 leaves torch's choice."
 )

@@ -14,12 +14,15 @@ from typing import Any
 
 import torch
 
+from obclip.cloud.compiled import compile_layers
 from obclip.cloud.cost import counter, plan_cost
 from obclip.cloud.engine import Engine, Job
 from obclip.cloud.loop import Cancelled, Loop
 from obclip.cloud.plan import Kind, Plan
 from obclip.cloud.planner import NAMED, make_plan
-from obclip.errors import PlanError, RequestError
+from obclip.diffusion.loading import load
+from obclip.diffusion.pairs import find
+from obclip.errors import PlanError, RequestError, ServerError
 from obclip.protocol import limits
 from obclip.protocol.codec import encode_latents
 from obclip.protocol.messages import GenerateRequest, ModelInfo
@@ -28,6 +31,38 @@ from obclip.server.backend import Admission, OnEnd, OnStep, Stopped
 from obclip.server.backend import model_info as model_info
 from obclip.server.budget import SHARE, Footprint, free_device, free_host
 from obclip.server.settings import Settings
+
+
+def engine_of(settings: Settings) -> tuple[Engine, ModelInfo]:
+    """Loads the cloud model of ``settings.pair`` as the operator wants it.
+
+    Raises:
+        ServerError: no such device here, or layers to be compiled anywhere but on CUDA.
+    """
+    _check_device(settings)
+    pair = find(settings.pair)
+    parts = load(
+        pair.cloud, dtype=getattr(torch, settings.dtype), device=settings.device, vae=False
+    )
+    if settings.compile:
+        compile_layers(parts.unet)
+    engine = Engine(parts)
+    return engine, model_info(pair.name, engine, pair.guidance)
+
+
+def _check_device(settings: Settings) -> None:
+    if settings.compile and torch.device(settings.device).type != "cuda":
+        raise ServerError(
+            "layers are compiled on CUDA only", code="no_compile", got=settings.device,
+            expected="--device cuda", action="leave --compile out",
+        )  # fmt: skip
+    try:
+        torch.empty(0, device=settings.device)
+    except (RuntimeError, AssertionError):  # torch's own text names forty kinds of device
+        raise ServerError(
+            "that device is not here", code="no_device", got=settings.device,
+            expected="cpu, or one that this machine's torch knows (cuda, cuda:1, mps, ...)",
+        ) from None  # fmt: skip
 
 
 class Embedded:

@@ -7,7 +7,6 @@ Does not protect: the process's own memory from its operator.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,19 +27,11 @@ class Replica:
     """One engine of the fleet, in a process of Ray's."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
-        from obclip.cloud.engine import Engine
-        from obclip.diffusion.loading import load
-        from obclip.diffusion.pairs import find
-        from obclip.server.embedded import Embedded, model_info
+        from obclip.server.embedded import Embedded, engine_of
 
-        torch = importlib.import_module("torch")
         settings = Settings(**fields)
-        pair = find(settings.pair)
-        parts = load(
-            pair.cloud, dtype=getattr(torch, settings.dtype), device=settings.device, vae=False
-        )
-        engine = Engine(parts)
-        self._backend = Embedded(engine, model_info(pair.name, engine, pair.guidance), settings)
+        engine, info = engine_of(settings)
+        self._backend = Embedded(engine, info, settings)
 
     async def info(self) -> bytes:
         return msgspec.json.encode(self._backend.info)

@@ -22,11 +22,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from obclip import __version__
-from obclip.diffusion.pairs import find
 from obclip.errors import ServerError
 from obclip.server import logs, moderation
 from obclip.server.accounts import Accounts
-from obclip.server.app import app_over, create_app, model_info
+from obclip.server.app import app_over, create_app
 from obclip.server.jobs import Jobs
 from obclip.server.settings import Settings
 from obclip.server.wire import guarded
@@ -104,30 +103,14 @@ def _app(settings: Settings) -> FastAPI:
         return app_over(fleet.start(settings), settings)
     import torch  # not needed by the HTTP side of a fleet
 
-    from obclip.cloud.engine import Engine
-    from obclip.diffusion.loading import load
+    from obclip.server.embedded import engine_of
 
     settings = replace(settings, threads=settings.threads or torch.get_num_threads())
     # OpenMP threads stop spinning between parallel regions once there are more of them than cores:
     # a pool of this thread's own would make the engine's a third slower (docs/log.md)
     torch.set_num_threads(1)
-    pair = find(settings.pair)
-    _check_device(settings.device)
-    dtype = getattr(torch, settings.dtype)
-    engine = Engine(load(pair.cloud, dtype=dtype, device=settings.device, vae=False))
-    return create_app(engine, model_info(pair.name, engine, pair.guidance), settings)
-
-
-def _check_device(name: str) -> None:
-    import torch
-
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError):  # torch's own text names forty kinds of device
-        raise ServerError(
-            "that device is not here", code="no_device", got=name,
-            expected="cpu, or one that this machine's torch knows (cuda, cuda:1, mps, ...)",
-        ) from None  # fmt: skip
+    engine, info = engine_of(settings)
+    return create_app(engine, info, settings)
 
 
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:

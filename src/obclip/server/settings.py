@@ -17,6 +17,7 @@ class Settings:
         host, port: where to listen; port 0 takes a free one. Loopback unless told.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         device: torch device.
+        compile: layers are compiled by torch; on CUDA only.
         threads: CPU threads of torch; 0 leaves torch's choice.
         queue: jobs that may be open (waiting or running) at once; one more is answered 503.
         tenant_queue: the same for one tenant, answered 429; 0 for as many as there are.
@@ -43,6 +44,7 @@ class Settings:
     port: int = 8421
     dtype: str = "float32"
     device: str = "cpu"
+    compile: bool = False
     threads: int = 0
     queue: int = 64
     tenant_queue: int = 0
