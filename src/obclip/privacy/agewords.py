@@ -10,34 +10,16 @@ from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
 from obclip.privacy.always import aged
-from obclip.privacy.bare import KEY as BARE
 from obclip.privacy.decades import claim_decades
 from obclip.privacy.draft import Part
+from obclip.privacy.figures import ADULTS, figure_age, figure_head, grown, said_by
 from obclip.privacy.lexicon import CHILD
 from obclip.privacy.normalise import refuse
-from obclip.privacy.persons import gender_part, one_person
+from obclip.privacy.persons import gender_part
 from obclip.privacy.phrases import drop_word, run_start
-from obclip.privacy.scan import BIRTHDAY
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
-
-_COUPLES = frozenset(
-    [
-        "couple", "couples", "newlyweds", "lovers", "parent", "parents", "spouse", "spouses",
-        "family", "families",
-    ]
-)  # fmt: skip
-_PARENTS = frozenset(
-    f"{name}.{number}"
-    for number in ("sg", "pl")
-    for name in (
-        "mother", "mom", "mum", "mommy", "mummy", "mama", "momma", "mamma", "stepmother",
-        "stepmom", "mother_in_law", "widow", "divorcee", "landlady", "missus", "housekeeper",
-    )
-)  # fmt: skip
-_TEENS = range(13, 20)
-_OLDEST = 120
 
 
 def claim_age_words(a: Analyser) -> None:
@@ -47,7 +29,7 @@ def claim_age_words(a: Analyser) -> None:
         if i in a.swallowed:
             continue
         if unit.figure is not None:
-            head = _figure_head(a, i)
+            head = figure_head(a, i)
             if head == -2:
                 unit.unmask()
                 continue
@@ -71,48 +53,6 @@ def claim_age_words(a: Analyser) -> None:
     claim_decades(a, by_noun)
     for noun, words in by_noun.items():
         _link(a, noun, words)
-
-
-def _figure_head(a: Analyser, i: int) -> int:
-    """The noun of an age in figures: after it, or shortly before it; -1 none, -2 not a person."""
-    years = a.units[i].figure[2]  # type: ignore[index]
-    if years == 0:
-        return -2
-    if a.units[i].key == BARE:
-        return _said_of(a, i - 2)
-    if a.units[i].figure[1] == BIRTHDAY:  # type: ignore[index]
-        return -1 if years <= _OLDEST else -2
-    after = a.units[i + 1].low if i + 1 < len(a.units) else ""
-    if after in (",", ".") and a.units[i].figure[1].endswith("years old"):  # type: ignore[index]
-        for j in range(i - 1, max(-1, i - 4), -1):  # "a man, 20 years old, portrait"
-            if a.units[j].low in a.judge.classes["clause"]:
-                break
-            if a.judge.is_person(j) and a.units[j].low not in a.judge.classes["headonly"]:
-                return j
-    head = a.judge.head(i + (after == ")"))
-    if head >= 0:
-        return head
-    j = i + 1
-    while not a.judge.ends(j):
-        if a.units[j].row is None and a.units[j].low in a.judge.things:
-            return -2  # a 2 year old golden retriever
-        j += 1
-    if years > _OLDEST:
-        return -2
-    for j in range(i - 1, max(-1, i - 7), -1):
-        if a.units[j].low in a.judge.classes["clause"]:
-            break
-        if a.judge.is_person(j):
-            return j
-    return -1
-
-
-def _said_of(a: Analyser, i: int) -> int:
-    """Whom a bare number is said of: the person at i; for "she is 25" the only person named."""
-    if a.units[i].key != "she*":
-        return i
-    named = [k for k in range(i) if one_person(a, k)]
-    return named[0] if len(named) == 1 else i
 
 
 def _solo_age(a: Analyser, i: int) -> None:
@@ -142,12 +82,17 @@ def _neutral_age(a: Analyser, i: int, head: int) -> None:
     if head >= 0 and grown(a, head):
         space = ages.AGES[1:]  # no child couple, no child mother
     if unit.figure is not None:
-        before, after, years = unit.figure
+        before, after, _ = unit.figure
         said = a.units[head].row if head >= 0 else None
-        if said is not None and said.attributes == ("age",) and said.kind == "noun":
-            part, series = _said_by(a, head, i)
+        if (
+            said is not None
+            and said.attributes == ("age",)
+            and said.kind == "noun"
+            and said.name not in ADULTS  # "an adult aged 30"
+        ):
+            part, series = said_by(a, head, i)
         else:
-            part, series = _figure(a, i, head, space), "woman"
+            part, series = figure_age(a, i, head, space), "woman"
         a.put(i, "figure", "", [part], (before, after, series))
         return
     word = unit.low if unit.row is not None and unit.row.kind == "fam" else unit.values[0]
@@ -161,39 +106,6 @@ def _neutral_age(a: Analyser, i: int, head: int) -> None:
         unit.unmask()
         return
     a.put(i, "age", found[0], [a.claim("age", found[1], i, space)], (place,))
-
-
-def grown(a: Analyser, noun: int) -> bool:
-    """Whether a noun is said of no child: "a young couple", "a mother aged 40"."""
-    return a.units[noun].low in _COUPLES or a.units[noun].key in _PARENTS
-
-
-def _figure(a: Analyser, i: int, head: int, space: tuple[str, ...]) -> Part:
-    """The age of the figure at i; a second figure of one person is the same age or refused."""
-    who = a.canon(head)
-    part = a.claim("age", ages.bucket(a.units[i].figure[2]), i, space, a.figured.get(who))  # type: ignore[index]
-    if head >= 0 and part[1] is not None:
-        a.figured.setdefault(who, part[1])
-    return part
-
-
-def _said_by(a: Analyser, noun: int, i: int) -> tuple[Part, str]:
-    """The age that a noun of age says, shared with the figure at i, and the figure's series."""
-    unit, row = a.units[noun], a.row(noun)
-    if noun in a.parts:
-        part = a.parts[noun][0]
-    else:
-        part = a.claim("age", unit.values[0], noun, a.space(row, 0))
-        a.put(noun, "row", row.name, [part], (), row.plural)
-    years = a.units[i].figure[2]  # type: ignore[index]
-    age = CHILD if years in _TEENS and unit.values[0] == CHILD else ages.bucket(years)
-    if age != unit.values[0]:
-        raise refuse(
-            "contradiction",
-            f"{a.units[i].text!r} and {unit.text!r} say two ages",
-            a.units[i].text,
-        )
-    return part, "teen" if row.forms[(CHILD,)].startswith(("teen", "adol")) else "woman"
 
 
 def _link(a: Analyser, noun: int, words: list[int]) -> None:
@@ -235,10 +147,15 @@ def _nearest(a: Analyser, noun: int, nearest: int) -> None:
     form = unit.values[-1]
     other = a.units[nearest]
     said = a.units[noun - 1].row if noun else None
-    aged_noun = said is not None and said.attributes == ("age",) and said.kind in ("noun", "any")
+    aged_noun = (
+        said is not None
+        and said.attributes == ("age",)
+        and said.kind in ("noun", "any")
+        and said.name not in ADULTS
+    )
     if other.figure is not None and aged_noun:  # teenage girl (18-year-old)
         before, after, _ = other.figure
-        part, series = _said_by(a, noun - 1, nearest)
+        part, series = said_by(a, noun - 1, nearest)
         a.put(nearest, "figure", "", [part], (before, after, series))
         return
     if other.figure is not None:
@@ -258,7 +175,7 @@ def _nearest(a: Analyser, noun: int, nearest: int) -> None:
     near = run_start(a, noun, nearest) <= nearest < noun
     decoded = ages.decode(word, "near" if near else "far", form)
     if decoded is None:
-        if word in ("little", "small", "younger", "older"):
+        if word in ("little", "small", "younger", "older", "childish", "childlike"):
             other.unmask()
             return
         raise refuse("contradiction", f"{other.text!r} and {unit.text!r} say two ages", other.text)

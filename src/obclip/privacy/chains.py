@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BEING = frozenset(["is", "was", "'s", "gently", "tenderly", "then"])
 _DONE = frozenset(["held", "led", "fed", "shot", "hit", "caught", "taught", "bound", "fought"])
-_OPENERS = frozenset(["and", "while", "but", ",", "then", "as", "because"])
+_OPENERS = frozenset(["and", "while", "but", ",", "then", "as", "because", "than"])
 
 
 def claim_pronouns(a: Analyser) -> None:

@@ -92,11 +92,13 @@ def _before_noun(a: Analyser, i: int) -> int:
     """
     if i + 1 >= len(a.units) or not a.units[i + 1].gap:
         return -1
-    row = a.units[i + 1].row
-    said = row is not None and (
-        (row.kind == "fam" and bool(row.attributes)) or a.units[i + 1].key in GENDER_HEADS
-    )
+    said = _gendered(a, i + 1) or a.units[i + 1].key in GENDER_HEADS
     return i + 1 if said else -1
+
+
+def _gendered(a: Analyser, i: int) -> bool:
+    row = a.units[i].row
+    return row is not None and row.kind == "fam" and bool(row.attributes)
 
 
 def _modified(a: Analyser, noun: int) -> bool:
@@ -116,6 +118,9 @@ def _plain(a: Analyser, i: int, j: int, form: str, part_of: bool) -> bool:
     closed = i + 1 < len(a.units) and a.units[i + 1].low == ")"
     if closed and j > 0 and a.units[j].low == "(":  # "man (30s)"
         return a.judge.is_person(j - 1)
+    if i and (a.units[i - 1].key in GENDER_HEADS or _gendered(a, i - 1)):
+        styled = i + 1 < len(a.units) and a.units[i + 1].low in ("style", "look", "art")
+        return a.units[i].gap and not styled  # "male 40s"
     if part_of:
         return any(a.judge.is_person(k) for k in range(max(0, j - 1), j + 1))
     return i > 1 and a.units[i - 1].low in ("in", ",") and a.judge.is_person(i - 2)

@@ -13,7 +13,6 @@ from obclip.privacy.normalise import refuse
 from obclip.privacy.scan import Unit
 from obclip.privacy.vocabulary import Vocabulary, vocabulary
 
-
 _BOTH = 3  # black and white
 _MODELS = frozenset(["model", "models"])
 

@@ -78,9 +78,7 @@ class Judge:
     def _star(self, i: int) -> bool:
         """As in "pop star", "movie legend": a person only behind a word of their trade."""
         return (
-            self.units[i].low in STARS
-            and i > 0
-            and self.units[i - 1].low in self.classes["trade"]
+            self.units[i].low in STARS and i > 0 and self.units[i - 1].low in self.classes["trade"]
         )
 
     def _doer(self, i: int) -> bool:

@@ -70,7 +70,9 @@ _LOSING = frozenset(
 _LIMBS = frozenset(
     ["arm", "arms", "leg", "legs", "hand", "hands", "foot", "feet", "limb", "limbs", "eye", "eyes"]
 )
-_SIDES = frozenset(["left", "right", "both", "one", "a", "an", "the", "their", "of", "two", "whole"])
+_SIDES = frozenset(
+    ["left", "right", "both", "one", "a", "an", "the", "their", "of", "two", "whole"]
+)
 _COUNTS = frozenset(["in", "with", "and", "who", ",", ";", "standing", "sitting"])
 _PARTNERS = (("woman", "man"), ("women", "men"))
 

@@ -80,11 +80,7 @@ def _full_name(a: Analyser, i: int) -> bool:
         or after.low in classes["first_names"]
     ):
         return True
-    return (
-        capital
-        and not a.judge.ends(i + 1)
-        and not _running(a, i + 1)
-    )
+    return capital and not a.judge.ends(i + 1) and not _running(a, i + 1)
 
 
 def _running(a: Analyser, i: int) -> bool:

@@ -17,7 +17,7 @@ from obclip.privacy.draft import Draft
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser
 
-_OPENERS = frozenset(["and", "while", "but", ",", "then", "as", "because", "."])
+_OPENERS = frozenset(["and", "while", "but", ",", "then", "as", "because", "than", "."])
 
 
 def claim_by_place(a: Analyser) -> None:

@@ -23,6 +23,8 @@ _FIGURE = re.compile(
     re.IGNORECASE,
 )
 
+_SCHOOL = frozenset(["school_girl.sg", "school_girl.pl"])
+_GRADES = frozenset(["high", "middle", "elementary", "primary", "secondary", "grade", "boarding"])
 BIRTHDAY = "th"  # every representative age ends so: "her 18th birthday"
 _ORDINALS = frozenset(["st", "nd", "rd", "th"])
 _DETERMINERS = frozenset(
@@ -134,6 +136,8 @@ def _match(text: str, tokens: list[Unit], table: Lexicon) -> list[Unit]:
         if entries:
             after = _next_word(tokens, i) if len(entries[0].words) > 1 else ""
             for entry in entries:
+                if entry.row.name in _SCHOOL and _graded(units):
+                    continue  # a "high school" boy, not a high "school boy"
                 if entry.capital and not _capital(tokens[i], entry, units):
                     continue
                 if len(entry.words) == 1:
@@ -157,6 +161,12 @@ def _match(text: str, tokens: list[Unit], table: Lexicon) -> list[Unit]:
         units.append(unit)
         i += 1
     return units
+
+
+def _graded(before: list[Unit]) -> bool:
+    """Whether a grade of school stands right before ("high school boy", "middle-school girls")."""
+    last = before[-2:] if before and before[-1].low == "-" else before[-1:]
+    return bool(last) and last[0].low in _GRADES
 
 
 def _capital(token: Unit, entry: Entry, before: list[Unit]) -> bool:

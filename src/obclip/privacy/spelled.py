@@ -64,6 +64,7 @@ class _Patterns(NamedTuple):
     ranges: tuple[re.Pattern[str], ...]
     apostrophe: re.Pattern[str]
     middle: re.Pattern[str]
+    years: re.Pattern[str]
     said: re.Pattern[str]
     grown: re.Pattern[str]
 
@@ -93,6 +94,7 @@ def _patterns() -> _Patterns:
         ),
         re.compile(r"(?<![\w.])([2-9]0)'s\b"),
         re.compile(r"\b(middle)(aged)\b", re.I),
+        re.compile(r"\b(aged \d{1,3}) (?:years|yrs)\b(?![ -]old)", re.I),
         re.compile(
             rf"(?P<a>{_BEING} )(?P<w>{_NUMBER})(?=\s*(?:[,.;!?)]|$|and\b|with\b|but\b))",
             re.I,
@@ -111,6 +113,7 @@ def figures_in_digits(text: str) -> str:
     for pattern in find.ranges:
         text = pattern.sub(r"\1", text)
     text = text.replace("aged between ", "aged ")
+    text = find.years.sub(r"\1", text)
     text = find.months.sub(lambda m: f"8{m['a']}year{m['s']}{m['b']}old", text)
     text = find.some.sub(_some, text)
     text = find.grown.sub(_grown, text)
