@@ -43,6 +43,7 @@ _PEOPLE_WORDS = frozenset(["someone", "somebody", "anyone", "anybody", "everyone
 _MARKS = frozenset(".,!?;:()[]/\"'|&+-")
 _EMPHASIS = frozenset("()[]\"'")
 STARS = frozenset(["star", "stars", "legend", "legends", "icon", "icons"])
+_REBORN = frozenset(["born", "-", "again"])
 _COLOURED = frozenset(["coffee", "figure", "horse"])
 REACH = 12
 
@@ -319,4 +320,10 @@ class Judge:
         """As in "an African", "the blind", "two Chinese"."""
         if i == 0 or self.units[i].key in COLOUR:
             return False
-        return self.units[i - 1].low in _DETERMINERS and self.units[i - 1].row is None
+        j = i - 1
+        row = self.units[i].row
+        while j > 0 and row is not None and row.attributes[0] != "disability":
+            if not (self.adjectival(j) or self.units[j].low in _REBORN):
+                break
+            j -= 1  # "a devout Muslim", "a born-again Christian"; not "a white blind"
+        return self.units[j].low in _DETERMINERS and self.units[j].row is None
