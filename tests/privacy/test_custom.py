@@ -88,3 +88,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
     with pytest.raises(TaxonomyError, match="UTF-8"):
         load_custom(tmp_path / "latin.toml")
+
+
+def test_where_somebody_is_from_belongs_to_a_list_that_names_the_place() -> None:
+    """Or "from Tokyo" would be read as a nationality, which may not be protected."""
+    custom = (load_custom(examples()["cities"]),)
+    alone = expand("a woman from Tokyo", PrivacySettings(protect=("city",), custom=custom))
+    assert [one.name for one in alone.candidates.attributes] == ["city"]
+    assert "a woman from Berlin" in alone.candidates.prompts
+    other = expand("a woman from Japan", PrivacySettings(custom=custom))
+    assert [one.name for one in other.candidates.attributes] == ["gender", "nationality"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD
 
+ORIGIN = "from_"  # rows of "from India", in the table
 WORD = "~word"  # key of a first name that is an ordinary word where it stands
 _BEHIND_PERSONS = frozenset(["colour.sg", "hue.sg"])  # "of color", "of deep color"
 # Aids as nouns ("a prosthetic leg", "wheelchair"), things where a text names nobody.
@@ -64,7 +65,7 @@ def leave_things(judge: Judge) -> None:
         if row.name in _BEHIND_PERSONS:
             if not i or not judge.is_person(i - 1):
                 unit.unmask()
-        elif row.name.startswith("from_"):
+        elif row.name.startswith(ORIGIN):
             if not _origin(judge, i):
                 unit.unmask()  # "wine from France"
         elif row.name in _AIDS:
