@@ -22,8 +22,8 @@ from obclip.cloud.schedule import SD, first_step, log_snr
 from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
 
-# log-SNR of steps 3 to 8 of 25 on Stable Diffusion's schedule, about halfway to the step before
-_S3, _S4, _S6, _S8 = -3.8, -3.4, -2.75, -2.15
+# log-SNR of steps 2 to 8 of 25 on Stable Diffusion's schedule, about halfway to the step before
+_S2, _S4, _S6, _S8 = -4.18, -3.4, -2.75, -2.15
 #: For ``guidance_every``: from the branching on, guidance is carried.
 _NEVER = 99
 
@@ -33,11 +33,11 @@ NAMED: dict[str, Recipe] = {
     "paper-cache": Recipe(published=Published()),
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
-        branch=(_S3,), tree=False, catch_up=1.0, guidance_every=_NEVER, refresh=3, additive=12,
-        alone=2,
+        branch=(_S2,), tree=False, catch_up=0.6, guidance_every=_NEVER, refresh=3, depth=1,
+        additive=12, alone=3,
     ),
     "fast": Recipe(
-        branch=(_S3,), tree=False, catch_up=1.0, guidance_every=_NEVER, refresh=4, depth=1,
+        branch=(_S2,), tree=False, catch_up=0.6, guidance_every=_NEVER, refresh=4, depth=1,
         additive=12, alone=0,
     ),
 }  # fmt: skip
