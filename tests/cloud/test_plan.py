@@ -20,9 +20,12 @@ SETS = [(1, ()), (2, (2,)), (6, (2, 3)), (30, (2, 3, 5)), (12, (3, 1, 4)), (7, N
 SHARES = {Features.FULL: 1000, Features.SHALLOW: 224, Features.SKIP: 675}
 
 
+#: Counted once: SD-1.x at 512 px.
+COUNT = counter(SD1, 64, 64, 77)
+
+
 def cost(name: str, n: int, sizes: tuple[int, ...], split: int = 10) -> float:
-    plan = make_plan(name, n, 25, split, sizes)
-    return plan_cost(plan, lambda kind, rows: rows * SHARES[kind.features]).ratio
+    return plan_cost(make_plan(name, n, 25, split, sizes), COUNT).ratio
 
 
 @pytest.mark.parametrize("name", [*NAMED, *SINGLE])
