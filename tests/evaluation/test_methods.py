@@ -115,12 +115,13 @@ def test_a_plan_branches_where_the_sizes_say(pair: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         Engine, "run", lambda self, job, plan: seen.append(plan) or run(self, job, plan)
     )  # type: ignore[func-returns-value]
-    six = Prompts([f"{a} {b}" for a in ("woman", "man") for b in "xyz"], 1, (2, 3))
+    twelve = Prompts([f"{a} {b}" for a in ("woman", "man") for b in "uvwxyz"], 1, (2, 6))
     chosen = replace(setting("dpm++", split=5), plan="balanced")
-    for told in (six, replace(six, sizes=())):
+    for told in (twelve, replace(twelve, sizes=())):
         latents("oblivious", told, chosen, engine, device, 42)
     nodes = [{len(step.nodes) for step in plan.program} for plan in seen]
-    assert (2 in nodes[0], 2 in nodes[1]) == (True, False)
+    main_effects = 2 + 6  # a node for each value
+    assert (main_effects in nodes[0], main_effects in nodes[1]) == (True, False)
 
 
 def test_a_split_of_all_steps_is_vanilla_and_of_none_is_device_only(pair: Any) -> None:

@@ -15,7 +15,7 @@ EXPLAINED = {
     ("B404", "client/local_cloud.py"): (1, "it is imported for that"),
     ("B603", "client/local_cloud.py"): (1, "starts this product's own server; a list, no shell"),
     ("B615", "diffusion/loading.py"): (2, "a tokenizer's folder that is here already"),
-    ("B615", "evaluation/clip.py"): (3, "a folder, with local_files_only"),
+    ("B615", "evaluation/clip.py"): (2, "a folder, with local_files_only"),
     ("B615", "evaluation/reader.py"): (1, "the judge's own folder"),
     ("B311", "evaluation/bench/draw.py"): (1, "a baseline's draw that a seed must repeat"),
     ("B311", "evaluation/bench/prompts.py"): (1, "a sample of prompts that a seed must repeat"),

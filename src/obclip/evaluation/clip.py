@@ -8,6 +8,7 @@ they with the bundled judge's: a table names the one that made its columns.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ class Clip:
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
             )
             words = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-            images = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
+            images = CLIPImageProcessorPil.from_dict(
+                json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 "no CLIP model there", code="no_clip", got=f"{folder} ({type(error).__name__})",
