@@ -12,9 +12,10 @@ from obclip.cloud import planner, sets
 from obclip.cloud.cost import plan_cost
 from obclip.cloud.engine import Engine, Job
 from obclip.cloud.passes import Passes
-from obclip.cloud.plan import Guidance, Mix, Node, Plan
+from obclip.cloud.plan import Features, Guidance, Mix, Node, Plan
 from obclip.cloud.planner import NAMED, SINGLE, build, make_plan
 from obclip.cloud.recipe import Recipe
+from obclip.cloud.unet import Kept
 from tests.cloud import test_techniques
 from tests.cloud.test_plan import SHARES
 from tests.cloud.test_techniques import JOB, SIZES, SPLIT, STEPS, plan
@@ -43,6 +44,53 @@ def test_a_tree_is_exact_where_the_rest_says_nothing(engine: Engine) -> None:
     # and for another order of attributes: here the last one has the fewest values
     turned = replace(JOB, prompts=("a woman", "a man") * 3)
     assert apart(engine, build(recipe, 6, STEPS, SPLIT, (3, 2)), turned) <= 1e-4
+
+
+@pytest.mark.parametrize("scheduler", ["dpm++", "ddim"])
+def test_a_common_unconditional_pass_is_exact_where_nodes_leave_the_trunk(
+    engine: Engine, scheduler: str
+) -> None:
+    own = Recipe(branch=(-3.4,), tree=False)
+    common = build(replace(own, share_equal=True), 6, STEPS, SPLIT, SIZES)
+    branching = next(i for i, step in enumerate(common.program) if step.mix is not None)
+    assert common.program[0].guidance is common.program[branching].guidance is Guidance.SHARED
+    assert common.program[branching + 1].guidance is Guidance.OWN
+    job = replace(JOB, scheduler=scheduler)
+    one, other = engine.run(job, common), engine.run(job, build(own, 6, STEPS, SPLIT, SIZES))
+    assert float((one - other).norm() / other.norm()) <= 1e-4
+
+
+def features_of_another_picture(patch: Patch) -> None:
+    """unet.py: the features of a common pass are handed to the nodes of another picture."""
+    sound = Kept.each
+
+    def turned(self: Kept, times: int) -> Kept:
+        kept = (
+            self if times == 1 else Kept(self.hidden.flip(0), tuple(s.flip(0) for s in self.skips))
+        )
+        return sound(kept, times)
+
+    patch.setattr(Kept, "each", turned)
+
+
+def test_features_of_a_common_pass_serve_every_node(engine: Engine, monkeypatch: Patch) -> None:
+    """Where latents are equal a node's own pass would have left the very same features."""
+    shared = build(
+        Recipe(branch=(-3.4,), tree=False, share_equal=True, refresh=9), 6, STEPS, SPLIT, SIZES
+    )
+    own = replace(shared, program=tuple(
+        replace(s, guidance=Guidance.OWN) for s in shared.program
+    ))  # fmt: skip
+    assert [s.guidance for s in shared.program[-2:]] == [Guidance.OWN] * 2
+    assert all(s.kind.features is Features.SHALLOW for s in shared.program[-2:])
+
+    def differ() -> float:
+        one, other = engine.run(JOB, shared), engine.run(JOB, own)
+        return float((one - other).norm() / other.norm())
+
+    assert differ() <= 1e-4
+    features_of_another_picture(monkeypatch)
+    assert differ() > 1e-3
 
 
 def apart(engine: Engine, chosen: Plan, job: Job) -> float:
@@ -102,13 +150,14 @@ def test_a_common_pass_where_latents_differ_is_noticed(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("balanced", {"guidance_every": 3}), ("balanced", {"refresh": 1}),
+        ("balanced", {"share_equal": False}), ("balanced", {"refresh": 1}),
         ("balanced", {"branch": (), "additive": 0}), ("balanced", {"additive": 0}),
-        ("fast", {"guidance_every": 4}), ("fast", {"refresh": 1}),
+        ("balanced", {"renew": (-3.4, -3.1)}),
+        ("fast", {"guidance_every": 4}), ("fast", {"refresh": 1}), ("fast", {"guidance_every": 1}),
         ("fast", {"additive": 0, "alone": 1}),
         ("fast", {"alone": 1}), ("carried", {"guidance_every": 1}), ("deep", {"refresh": 1}),
         ("tree", {"tree": False}),
-        ("shared-uncond", {"shared": False}), ("first-step", {"share_first": False}),
+        ("shared-uncond", {"shared": False}), ("first-step", {"share_equal": False}),
     ],
 )  # fmt: skip
 def test_a_saving_that_is_not_made_costs_more(

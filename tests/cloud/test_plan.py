@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from obclip.cloud.cost import counter, pass_flops, plan_cost
 from obclip.cloud.plan import Attention, Features, Guidance, Kind, Plan, Step, singles
 from obclip.cloud.planner import NAMED, SINGLE, build, make_plan
 from obclip.cloud.recipe import Recipe
-from obclip.cloud.schedule import SD, log_snr
+from obclip.cloud.schedule import SD, first_step, log_snr
 from obclip.diffusion.architectures import SD1
 from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
@@ -95,6 +96,25 @@ def test_branch_points_carry_over_to_another_number_of_steps() -> None:
         assert log_snr(SD, steps)[trunk - 1] < -3.4 <= log_snr(SD, steps)[trunk]
 
 
+@pytest.mark.parametrize("steps", [10, 25, 50])
+def test_renewals_carry_over_to_another_number_of_steps(steps: int) -> None:
+    recipe = Recipe(branch=(-4.0,), tree=False, renew=(-3.1,), refresh=99, guidance_every=99)
+    program = build(recipe, 2, steps, steps, (2,)).program
+    at = first_step(SD, steps, -3.1)
+    born = [i for i, step in enumerate(program) if step.mix is not None]
+    whole = [i for i, s in enumerate(program) if s.kind == Kind()]
+    guided = [i for i, s in enumerate(program) if s.unconditional]
+    assert whole == guided == [*range(born[0]), *born, at]
+
+
+def test_a_sum_inherits_the_guidance_where_whole_passes_are_rare() -> None:
+    rare = Recipe(branch=(-4.0,), additive=4, alone=2, refresh=9)
+    program = build(rare, 30, 25, 10, (2, 3, 5)).program
+    assert [s.guidance for s in program[-3:]] == [Guidance.OWN, *[Guidance.CARRIED] * 2]
+    often = build(replace(rare, refresh=1), 30, 25, 10, (2, 3, 5)).program
+    assert {s.guidance for s in often} == {Guidance.OWN}
+
+
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
 @pytest.mark.parametrize("zero", [False, True])
 def test_log_snr_is_that_of_the_solver(spacing: str, zero: bool) -> None:
@@ -161,7 +181,14 @@ def test_a_program_that_cannot_run_is_refused(program: tuple[Step, ...], said: s
 
 @pytest.mark.parametrize(
     "fields",
-    [{"refresh": 0}, {"depth": 0}, {"branch": (1.0, 0.0)}, {"alone": 0}, {"additive": 4}],
+    [
+        {"refresh": 0},
+        {"depth": 0},
+        {"branch": (1.0, 0.0)},
+        {"alone": 0},
+        {"additive": 4},
+        {"renew": (1.0, 0.0)},
+    ],
 )
 def test_a_recipe_out_of_range_is_refused(fields: dict[str, int]) -> None:
     with pytest.raises(PlanError) as error:

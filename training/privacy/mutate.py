@@ -42,7 +42,7 @@ FLOOR = 5  # mutants of every module
 #: The fast suite: deterministic, a few seconds. The slow properties are left to ``make test``.
 FILES = [
     "mutants", "faults", "expand", "tables", "custom", "request", "leakage", "history", "audit",
-    "cli", "advice", "emphasis",
+    "cli", "advice", "emphasis", "survivors",
 ]  # fmt: skip
 SLOW = (
     "hard_case", "not_about_a_person",  # run as plain calls, see `table_cases`

@@ -37,7 +37,7 @@ def points(name: str, model: Model, steps: int, split: int) -> list[Point]:
 
     out = []
     for sizes in SETS:
-        plan = make_plan(name, prod(sizes), steps, split, sizes or None)
+        plan = make_plan(name, prod(sizes), steps, split, sizes or None, model.schedule)
         out.append(Point(plan.n, model.cost(plan).ratio, model.peak(plan, BATCH)))
     return out
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from obclip.cloud.cost import Cost, Count
     from obclip.cloud.plan import Plan
     from obclip.diffusion.pairs import Pair
+    from obclip.protocol.schedule import NoiseSchedule
 
 GIB = 1 << 30
 #: Bytes of a number.
@@ -30,11 +31,12 @@ class Model:
     cells: int
     tokens: int
     dtype: str
+    schedule: NoiseSchedule
 
     @staticmethod
     def of(pair: Pair, size: int | None, dtype: str) -> Model:
         """Raises RequestError for a size that the model cannot make."""
-        from obclip.diffusion.architectures import side_of, unet_of
+        from obclip.diffusion.architectures import schedule_of, side_of, unet_of
         from obclip.errors import RequestError
 
         config, factor, tokens = unet_of(pair.cloud)
@@ -45,7 +47,8 @@ class Model:
                 "size does not fit the model", code="bad_size", got=side,
                 expected=f"a multiple of {multiple}",
             )  # fmt: skip
-        return Model(pair, config, side, side // factor, tokens, dtype)
+        schedule = schedule_of(pair.cloud)
+        return Model(pair, config, side, side // factor, tokens, dtype, schedule)
 
     @cached_property
     def count(self) -> Count:

@@ -78,8 +78,8 @@ def command(
         raise PlanError(
             "too many candidates", code="bad_n", got=n, expected=f"1 to {MAX_CANDIDATES}"
         )
-    plan = make_plan(name, n, steps, split, tuple(counts.values()))
     model = Model.of(known, size, dtype)
+    plan = make_plan(name, n, steps, split, tuple(counts.values()), model.schedule)
     model.check(plan)
     extra = _extra(plan, model, budget, seconds)
     cost = model.cost(plan)
@@ -127,7 +127,9 @@ def _extra(plan: Plan, model: Model, budget: float | None, seconds: bool) -> dic
             raise PlanError(
                 "budget out of range", code="bad_budget", got=budget, expected="over 0 GiB"
             )
-        others = [_like(plan, other) for other in NAMED if recipe(other) != recipe(plan.name)]
+        others = [
+            _like(plan, other, model) for other in NAMED if recipe(other) != recipe(plan.name)
+        ]
         batch = model.batch_for(plan, int(budget * GIB), others)
         peak = round(model.peak(plan, batch) / GIB, 4)
         out["memory"] = {"budget_gib": budget, "peak_gib": peak, "batch": batch}
@@ -137,11 +139,11 @@ def _extra(plan: Plan, model: Model, budget: float | None, seconds: bool) -> dic
     return out
 
 
-def _like(plan: Plan, name: str) -> Plan:
+def _like(plan: Plan, name: str, model: Model) -> Plan:
     """Another named plan of the same numbers; memory does not ask for the sizes."""
     from obclip.cloud.planner import make_plan
 
-    return make_plan(name, plan.n, plan.steps, plan.split)
+    return make_plan(name, plan.n, plan.steps, plan.split, schedule=model.schedule)
 
 
 def _curve(

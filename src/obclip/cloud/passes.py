@@ -113,8 +113,11 @@ class Passes:
     def _entry(self, kind: Kind, border: int) -> Kept | None:
         if kind.features is Features.FULL:
             return None
-        halves = [self._kept["uncond"]] if border else []
-        return Kept.join([*halves, self._kept["cond"]])
+        if not border:
+            return self._kept["cond"]
+        # a common pass leaves one row a picture, for all of its nodes
+        whole = self._kept["uncond"]
+        return Kept.join([whole.each(border // len(whole.hidden)), self._kept["cond"]])
 
     def _memory(
         self, index: int, chunk: Chunk, pivots: dict[Any, tuple[Tensor, Tensor]]

@@ -221,7 +221,10 @@ class _Walk:
             passed = Guidance.CARRIED if not step.unconditional else step.guidance
             if self.full is None:
                 raise _bad("features", kind.features.value, "a full step of the same nodes before")
-            if passed is not Guidance.CARRIED and passed is not self.full.guidance:
+            # features of a common pass serve every node, not the other way round
+            served = {self.full.guidance, Guidance.CARRIED}
+            served |= {Guidance.OWN} if self.full.guidance is Guidance.SHARED else set()
+            if passed not in served:
                 raise _bad("guidance", passed.value, f"{self.full.guidance.value}, as when full")
             if (self.entry or kind).features is not kind.features or (
                 (self.entry or kind).depth != kind.depth

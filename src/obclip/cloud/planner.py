@@ -22,10 +22,8 @@ from obclip.cloud.schedule import SD, first_step, log_snr
 from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
 
-# log-SNR of steps 2 to 8 of 25 on Stable Diffusion's schedule, about halfway to the step before
-_S2, _S4, _S6, _S8 = -4.18, -3.4, -2.75, -2.15
-#: For ``guidance_every``: from the branching on, guidance is carried.
-_NEVER = 99
+# log-SNR of steps of 25 on Stable Diffusion's schedule, about halfway to the step before
+_S1, _S4, _S5, _S6, _S8 = -4.65, -3.4, -3.1, -2.75, -2.15
 
 #: The plans a request may name. How they were chosen, and their figures: docs/plans.md.
 NAMED: dict[str, Recipe] = {
@@ -33,18 +31,18 @@ NAMED: dict[str, Recipe] = {
     "paper-cache": Recipe(published=Published()),
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
-        branch=(_S2,), tree=False, catch_up=0.6, guidance_every=_NEVER, refresh=3, depth=1,
-        additive=12, alone=3,
+        branch=(_S1,), tree=False, catch_up=0.9, renew=(_S5,), share_equal=True,
+        refresh=5, depth=1, additive=12, alone=3,
     ),
     "fast": Recipe(
-        branch=(_S2,), tree=False, catch_up=0.6, guidance_every=_NEVER, refresh=4, depth=1,
-        additive=12, alone=0,
+        branch=(_S1,), tree=False, catch_up=0.9, renew=(_S5,), share_equal=True, guidance_every=5,
+        refresh=5, depth=1, additive=12, alone=0,
     ),
 }  # fmt: skip
 
 #: One technique each, to be measured on its own; no request may name them.
 SINGLE: dict[str, Recipe] = {
-    "first-step": Recipe(share_first=True),
+    "first-step": Recipe(share_equal=True),
     "trunk": Recipe(branch=(_S4,), tree=False),
     "catch-up": Recipe(branch=(_S4,), tree=False, catch_up=1.0),
     "tree": Recipe(branch=(_S4, _S6, _S8)),
@@ -177,13 +175,16 @@ class _Maker:
     def _savings(self, program: list[Step]) -> list[Step]:
         recipe = self.recipe
         snr = log_snr(self.schedule, self.steps)
-        # who has nobody to branch off renews at the same noise as everyone else
-        renewed = set(self._branchings()) if self.n == 1 else set()
+        renewed = {first_step(self.schedule, self.steps, at) for at in recipe.renew}
+        if self.n == 1:  # who has nobody to branch off renews at the same noise as everyone else
+            renewed |= set(self._branchings())
         since_full: int | None = None
         since_guided: int | None = None
+        features = False
         out = []
         for index, step in enumerate(program):
-            new = step.mix is not None or index in renewed
+            trunk = len(step.nodes) == 1 < self.n  # costs little, and all begin with its errors
+            new = step.mix is not None or index in renewed or trunk
             if since_full is None or new or since_full >= recipe.refresh - 1:
                 since_full = 0
             else:
@@ -191,19 +192,24 @@ class _Maker:
             full = since_full == 0
             kind = Kind() if full else Kind(Features.SHALLOW, depth=recipe.depth)
             low, high = recipe.guided or (-float("inf"), float("inf"))
-            # an unconditional pass that comes rarely has no fresh features to stand on
             due = since_guided is None or since_guided >= recipe.guidance_every - 1
             # a parent's difference says nothing of what its children differ by; that of a sum does
-            due = due or (new and (step.mix is None or sets.are_copies(step.mix)))
+            copied = step.mix is not None and sets.are_copies(step.mix)
+            if step.mix is not None and not copied and recipe.refresh > 1 and not recipe.shared:
+                due = False
+            due = due or copied or trunk or index in renewed
             if not low <= snr[index] <= high:
                 guidance = Guidance.NONE
-            elif due and (full or recipe.guidance_every == 1):
-                common = recipe.shared or (recipe.share_first and index == 0)
+            elif due and (full or features):
+                equal = index == 0 or (step.mix is not None and len(step.mix[0]) == 1)
+                common = recipe.shared or (recipe.share_equal and equal)
                 guidance, since_guided = Guidance.SHARED if common else Guidance.OWN, 0
             elif since_guided is None:
                 guidance = Guidance.NONE
             else:
                 guidance, since_guided = Guidance.CARRIED, since_guided + 1
+            if full:  # a shallow unconditional pass stands on the features of a whole one
+                features = guidance in (Guidance.OWN, Guidance.SHARED)
             late = recipe.catch_up if step.mix is not None else 0.0
             out.append(replace(step, guidance=guidance, kind=kind, catch_up=late))
         return out

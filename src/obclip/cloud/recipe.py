@@ -49,13 +49,14 @@ class Recipe:
         shared: one unconditional pass for all nodes, on their mean latent. Predicted noise moves
             with the latent, so an epsilon model draws its nodes together by this, the more the
             higher the guidance scale; v hardly moves.
-        share_first: the unconditional pass of step 0 is common: all latents are equal there, so
-            this changes nothing but the cost.
+        share_equal: the unconditional pass is common where all latents are equal, in step 0 and
+            where nodes leave a common trunk: this changes nothing but the cost.
         guidance_every: the guidance difference is renewed every so many steps and wherever nodes
             branch off others, else carried.
         guided: (from, to) in log-SNR: outside, the conditional prediction stands alone.
         refresh: the whole network runs every so many steps, else its outer layers only.
         depth: skip connections that such a shallow pass renews.
+        renew: log-SNR at which both are renewed besides, the whole network and the guidance.
         published: the paper's temporal and batch reuse; excludes all others.
     """
 
@@ -66,11 +67,12 @@ class Recipe:
     crossed: int = 0
     catch_up: float = 0.0
     shared: bool = False
-    share_first: bool = False
+    share_equal: bool = False
     guidance_every: int = 1
     guided: tuple[float, float] | None = None
     refresh: int = 1
     depth: int = 2
+    renew: tuple[float, ...] = ()
     published: Published | None = None
 
     def __post_init__(self) -> None:
@@ -83,8 +85,9 @@ class Recipe:
                 raise _bad(field, value, f"{low} or more")
         if not 0 <= self.catch_up <= 2:
             raise _bad("catch_up", self.catch_up, "0 to 2")
-        if list(self.branch) != sorted(self.branch):
-            raise _bad("branch", self.branch, "ascending log-SNR")
+        for field, points in (("branch", self.branch), ("renew", self.renew)):
+            if list(points) != sorted(points):
+                raise _bad(field, points, "ascending log-SNR")
         if self.alone == 0 and not self.additive:
             raise _bad("alone", 0, "1 or more, but in an additive recipe")
         if self.additive and not self.branch:

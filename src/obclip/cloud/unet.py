@@ -42,6 +42,13 @@ class Kept:
     def rows(self, part: slice) -> Kept:
         return Kept(self.hidden[part], tuple(s[part] for s in self.skips))
 
+    def each(self, times: int) -> Kept:
+        """Every row ``times`` times, one after the other."""
+        if times == 1:
+            return self
+        repeated = (s.repeat_interleave(times, 0) for s in self.skips)
+        return Kept(self.hidden.repeat_interleave(times, 0), tuple(repeated))
+
     @staticmethod
     def join(parts: list[Kept]) -> Kept:
         if len(parts) == 1:

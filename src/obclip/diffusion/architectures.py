@@ -11,6 +11,14 @@ from typing import Any
 from obclip.diffusion.folder import Layout, latent_factor, layout, read_json
 from obclip.diffusion.pairs import Pair, Source
 from obclip.errors import ModelError
+from obclip.protocol.schedule import NoiseSchedule
+
+#: SD-1.x and SDXL were trained on one noise schedule.
+SCHEDULE: dict[str, Any] = {
+    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
+    "beta_schedule": "scaled_linear", "prediction_type": "epsilon", "steps_offset": 1,
+    "timestep_spacing": "leading",
+}  # fmt: skip
 
 SD1: dict[str, Any] = {
     "sample_size": 64,
@@ -88,6 +96,14 @@ def unet_of(source: Source) -> tuple[dict[str, Any], int, int]:
         "the architecture of that model is not known here", code="no_model",
         got=source.location, expected="a known pair or a folder in diffusers format",
     )  # fmt: skip
+
+
+def schedule_of(source: Source) -> NoiseSchedule:
+    """The noise schedule of a model; arguments and errors as for ``unet_of``."""
+    known = source.location in KNOWN or (source.base in KNOWN and source.file is not None)
+    if known or (source.folder is None and source.file is None):
+        return NoiseSchedule.of(SCHEDULE)
+    return NoiseSchedule.of(read_json(layout(source).root / "scheduler" / "scheduler_config.json"))
 
 
 def _from_folder(places: Layout) -> tuple[dict[str, Any], int, int]:

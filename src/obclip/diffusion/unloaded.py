@@ -12,17 +12,11 @@ from typing import Any
 
 import torch
 
-from obclip.diffusion.architectures import unet_of
+from obclip.diffusion.architectures import SCHEDULE, unet_of
 from obclip.diffusion.loading import Parts, quiet
 from obclip.diffusion.pairs import Source
 from obclip.errors import ModelError
 
-#: SD-1.x and SDXL were trained on one noise schedule.
-SCHEDULE: dict[str, Any] = {
-    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-    "beta_schedule": "scaled_linear", "prediction_type": "epsilon", "steps_offset": 1,
-    "timestep_spacing": "leading",
-}  # fmt: skip
 _VAE: dict[str, Any] = {
     "_class_name": "AutoencoderKL", "block_out_channels": (128, 256, 512, 512),
     "latent_channels": 4, "layers_per_block": 2, "in_channels": 3, "out_channels": 3,

@@ -8,11 +8,10 @@ from typing import Any
 from obclip.cloud.cost import counter, plan_cost
 from obclip.cloud.plan import Kind
 from obclip.cloud.planner import make_plan
-from obclip.diffusion.architectures import side_of, unet_of
+from obclip.diffusion.architectures import SCHEDULE, schedule_of, side_of, unet_of
 from obclip.diffusion.handover import start_of
 from obclip.diffusion.pairs import Pair, Steps
 from obclip.diffusion.sampling import make_scheduler
-from obclip.diffusion.unloaded import SCHEDULE
 from obclip.errors import PlanError
 from obclip.evaluation.bench.rows import Row
 
@@ -79,7 +78,8 @@ def flops(pair: Pair, row: Row, n: int, k: int, steps: int, side: int | None = N
     device = left * small(Kind(), 2)
     try:
         sizes = {2: (2,), 6: (2, 3), 30: (2, 3, 5)}.get(n) if members > 1 else None
-        cost = plan_cost(make_plan(row.plan, members, mine, upto, sizes), count, guidance=guided)
+        plan = make_plan(row.plan, members, mine, upto, sizes, schedule_of(pair.cloud))
+        cost = plan_cost(plan, count, guidance=guided)
     except PlanError as error:
         return Flops(None, device, whole, str(error))
     return Flops(cost.flops, device, whole)
