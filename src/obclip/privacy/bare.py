@@ -7,12 +7,14 @@ numbers do is read from the masked words around them. Does not protect: numbers 
 from __future__ import annotations
 
 from obclip.privacy.judge import Judge
+from obclip.privacy.scan import Unit
+from obclip.privacy.things import ORIGIN
 
 KEY = "#bare"
 _ABOUT = frozenset(["over", "under", "about", "around", "nearly", "almost", "of"])
 _YEARS = frozenset(["years", "yrs", "year", "yr"])
 _OLDEST = 110
-_PARTS = frozenset([".", "/", ":", "%", "-", "to", "of", "from", "in"])
+_PARTS = frozenset([".", "/", ":", "%", "-", "to", "of"])
 _BEING = frozenset(["is", "'s", "was", "turned", "turns", "turning", "becomes", "became"])
 
 
@@ -49,7 +51,13 @@ def _predicates(judge: Judge) -> None:
             continue
         if units[i - 2].key != "she*" and not judge.is_person(i - 2):
             continue
-        whole = i + 1 < len(units) and units[i + 1].low in _PARTS
-        if judge.ends(i + 1) and not whole:
+        after = [unit.low for unit in units[i + 1 : i + 3]]
+        part = after[:1] != [] and after[0] in _PARTS and after != ["of", "course"]
+        if (judge.ends(i + 1) or _origin(units, i + 1)) and not part:
             unit.figure = ("", "", int(unit.low))
             unit.key = KEY
+
+
+def _origin(units: list[Unit], i: int) -> bool:
+    row = units[i].row if i < len(units) else None
+    return row is not None and row.name.startswith(ORIGIN)

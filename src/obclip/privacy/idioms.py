@@ -10,6 +10,7 @@ from __future__ import annotations
 from obclip.privacy.credits import credited_units
 from obclip.privacy.judge import GENDER_HEADS, PERSON_KINDS, STARS
 from obclip.privacy.normalise import refuse
+from obclip.privacy.pronouns import one_gender
 from obclip.privacy.scan import Unit
 from obclip.privacy.vocabulary import Vocabulary, vocabulary
 
@@ -35,6 +36,8 @@ def exempt_idioms(units: list[Unit]) -> None:
             size = 0  # "a wheelchair basketball player" is a person in a wheelchair
         if size == _BOTH and _two_peoples(units, i, end, words):
             size = 0  # "black and white children" are no photo
+        if size and _one_gender(units, i, end):
+            size = 0  # "her or her sister" is not "his or her"
         if size and _describes(units, i, end, words):
             size = 0  # "a black street vendor", "a young dog walker"
         if size and whole in words.characters and not _credit(units, i):
@@ -66,6 +69,14 @@ def _two_peoples(units: list[Unit], start: int, end: int, words: Vocabulary) -> 
     if who.row is not None:
         return who.row.plural and who.row.kind in PERSON_KINDS
     return who.low in words.persons and who.low.endswith("s") and _person(who, words)
+
+
+def _one_gender(units: list[Unit], start: int, end: int) -> bool:
+    """Whether both pronouns of a pair are of one gender; they then change together."""
+    first, last = units[start], units[end - 1]
+    if first.row is None or first.row.kind != "pronoun" or last.row is None:
+        return False
+    return last.row.kind == "pronoun" and one_gender(first.low, last.low)
 
 
 def _describes(units: list[Unit], start: int, end: int, words: Vocabulary) -> bool:

@@ -260,13 +260,13 @@ class Judge:
 
         Not so for what has colours of its own ("a white horse rider").
         """
-        for k in (j, j + 1):
-            low = self.units[k].low if k < len(self.units) else ""
+        for k in range(j, len(self.units) - 1):
+            low = self.units[k].low
             if low not in self.classes["compound"] or low in _COLOURED:
                 return False
             if self.things.get(low) == "~animal":
                 return False
-            if k + 1 < len(self.units) and self.units[k + 1].gap and self.is_person(k + 1):
+            if self.units[k + 1].gap and self.is_person(k + 1):
                 return True
         return False
 

@@ -55,6 +55,14 @@ def gender_of(word: str, case: str) -> str | None:
     return GENDERS[FORMS[case].index(word)] if word in FORMS[case] else None
 
 
+def one_gender(first: str, second: str) -> bool:
+    """Whether two pronouns, whatever their cases, are of one gender."""
+    genders = [
+        {forms.index(word) for forms in FORMS.values() if word in forms} for word in (first, second)
+    ]
+    return genders[0] == genders[1]
+
+
 def case_of(judge: Judge, i: int) -> str:
     """The case of the masked pronoun at i."""
     key = judge.units[i].key

@@ -185,15 +185,3 @@ def _title(text: str) -> str:
         out.append(char.upper() if start else char)
         start = char in " -"
     return "".join(out)
-
-
-def fill(template: Template, rows: dict[str, Row], values: tuple[str, ...]) -> str:
-    """The prompt for one value of each slot."""
-    out = []
-    for segment in template.segments:
-        if isinstance(segment, str):
-            out.append(segment)
-        else:
-            chosen = tuple(kept if slot < 0 else values[slot] for _, slot, kept in segment.parts)
-            out.append(surface(segment, chosen, rows))
-    return "".join(out)

@@ -27,7 +27,9 @@ _AIDS = frozenset(
     )
 )  # fmt: skip
 _PICTURED = frozenset(["portrait", "portraits", "bust", "face", "figure", "character"])
-_ORIGIN = frozenset(["is", "are", "was", "were", "'s", "comes", "come", "coming", "originally"])
+_ORIGIN = frozenset(
+    ["is", "are", "was", "were", "'s", "comes", "come", "coming", "originally", ",", "and"]
+)
 _CHICKS = frozenset(["chick.sg", "chick.pl"])
 _BIRDS = frozenset(["hen", "hens", "chicken", "chickens", "rooster", "duck", "nest", "egg", "eggs"])
 _SUPERLATIVES = frozenset(["oldest.sg", "eldest.sg"])
@@ -93,13 +95,14 @@ def leave_things(judge: Judge) -> None:
 
 
 def _origin(judge: Judge, i: int) -> bool:
-    """As in "a tourist from Japan", "she is from Brazil"."""
+    """As in "a tourist from Japan", "she is from Brazil", "a woman, tall and from France"."""
     if not i:
         return False
     before = judge.units[i - 1]
     if judge.is_person(i - 1):
         return before.low not in _PICTURED
-    return before.low in _ORIGIN and _somebody(judge, i)
+    said = before.low in _ORIGIN or before.low.isdecimal() or judge.adjectival(i - 1)
+    return said and _somebody(judge, i)
 
 
 def _somebody(judge: Judge, end: int | None = None) -> bool:
