@@ -108,7 +108,9 @@ def test_what_was_asked_for_and_could_not_be_is_said(
     from obclip.cloud import planner
 
     sound = planner.make_plan
-    monkeypatch.setattr(planner, "make_plan", lambda name, n, t, k, _: sound(name, n, t, k, (2, 2)))
+    monkeypatch.setattr(
+        planner, "make_plan", lambda name, n, t, k, _, s: sound(name, n, t, k, (2, 2), s)
+    )
     ran = obclip("plan", "--pair", tiny_pair, *SIX, "--plan", "tree")
     assert "note: 6 candidates are not 2 x 2: neither tree nor sums" in ran.out
 

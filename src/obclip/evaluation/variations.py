@@ -18,23 +18,30 @@ GRID = (
 #: For ``guidance_every``: guidance is renewed at branchings alone.
 _NEVER = 99
 #: Where a search begins besides the known plans: everyone at once or as a tree, early with rare
-#: whole passes or later with more of them, guidance carried from the branching on or shared.
+#: whole passes or later with more of them, guidance carried from the branching on or shared, or
+#: everything renewed at one point.
 STARTS: dict[str, Recipe] = {
     f"{name}-{share:g}": Recipe(
         branch=branch, tree=len(branch) > 1, guidance_every=every, shared=shared, refresh=refresh,
-        depth=depth, additive=12, alone=alone, catch_up=share,
+        depth=depth, additive=12, alone=alone, catch_up=share, share_equal=True,
     )
-    for share in (1.0, 1.5)
+    for share in (0.75, 1.0)
     for name, branch, every, shared, refresh, depth, alone in (
         ("first", (-4.9,), _NEVER, False, 4, 1, 3),
         ("early", (-4.2,), _NEVER, False, 4, 2, 3),
         ("middle", (-3.75,), _NEVER, False, 3, 2, 2),
         ("late", (-3.4,), _NEVER, False, 2, 2, 2),
         ("tree", (-4.2, -3.4), _NEVER, False, 3, 2, 3),
-        ("shared", (-4.2,), 1, True, 3, 2, 3),
-        ("late shared", (-3.4,), 1, True, 2, 2, 2),
+        ("shared", (-4.2,), 1, True, 3, 1, 3),
+        ("late shared", (-3.4,), 1, True, 3, 2, 2),
         ("sums", (-3.75,), _NEVER, False, 4, 1, 0),
     )
+} | {
+    f"renewed at {at:g}": Recipe(
+        branch=(-4.2,), tree=False, renew=(at,), guidance_every=_NEVER, refresh=_NEVER, depth=1,
+        additive=12, alone=3, catch_up=1.0, share_equal=True,
+    )
+    for at in (-3.4, -2.75)
 }  # fmt: skip
 
 
@@ -54,12 +61,15 @@ def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
 def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
     field = str(rng.choice([
         "branch", "branch", "branch", "tree", "alone", "additive", "shared", "guidance_every",
-        "refresh", "depth", "catch_up",
+        "refresh", "depth", "catch_up", "renew",
     ]))  # fmt: skip
     if field == "branch":
         points = int(rng.integers(1, 4))
         chosen = rng.choice(len(GRID), points, replace=False)
         return replace(parent, branch=tuple(sorted(GRID[i] for i in chosen)))
+    if field == "renew":
+        chosen = rng.choice(len(GRID), int(rng.integers(0, 3)), replace=False)
+        return replace(parent, renew=tuple(sorted(GRID[i] for i in chosen)))
     if field in ("tree", "shared"):
         flag: dict[str, Any] = {field: not getattr(parent, field)}
         return replace(parent, **flag)

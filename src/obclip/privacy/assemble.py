@@ -45,6 +45,8 @@ def _article(units: list[Unit], i: int) -> bool:
 
 def _caps_here(a: Analyser, i: int, lead: int, piece: Piece, start: bool) -> str:
     """The capital style of the piece at i, whose first word stands at ``lead``."""
+    if a.swallowed.get(lead, i) != i:
+        lead = i  # a word left out before it is another's: "young black man, 25 years old"
     first = a.units[lead]
     natural = spoken(piece, tuple(kept for _, _, kept in a.parts[i]), a.table.rows)
     after = a.units[i + 1] if i + 1 < len(a.units) else None

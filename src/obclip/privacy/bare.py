@@ -24,7 +24,7 @@ def mark_bare_ages(judge: Judge) -> None:
     for i, unit in enumerate(units):
         if i < 2 or unit.row is not None or not unit.low.isdecimal() or len(unit.low) > 3:
             continue
-        if not 3 <= int(unit.low) <= _OLDEST or not judge.is_person(i - 2):
+        if not 3 <= int(unit.low) <= _OLDEST or not _said_of(judge, i - 2):
             continue
         mark = units[i - 1].low
         end = i + 1
@@ -39,6 +39,13 @@ def mark_bare_ages(judge: Judge) -> None:
             unit.figure = ("", "", int(unit.low))
             unit.key = KEY
     _predicates(judge)
+
+
+def _said_of(judge: Judge, i: int) -> bool:
+    """A person, or a tag that describes one ("woman, Asian, 30")."""
+    row = judge.units[i].row
+    described = row is not None and row.kind == "adj" and judge.units[i + 1].low == ","
+    return judge.is_person(i) or described
 
 
 def _predicates(judge: Judge) -> None:

@@ -39,6 +39,7 @@ _ADJECTIVE_ENDINGS = ("ed", "ful", "ous", "ish", "ive", "less", "like", "some")
 _DETERMINERS = frozenset(
     ["a", "an", "the", "two", "three", "four", "five", "some", "many", "several", "few"]
 )
+_GROUPS = frozenset(["group", "crowd", "couple", "bunch", "row", "line", "pair", "team", "gang"])
 _PEOPLE_WORDS = frozenset(["someone", "somebody", "anyone", "anybody", "everyone", "everybody"])
 _MARKS = frozenset(".,!?;:()[]/\"'|&+-")
 _EMPHASIS = frozenset("()[]\"'")
@@ -252,8 +253,15 @@ class Judge:
         )
 
     def _noun_run(self, j: int) -> bool:
-        """Whether the object word at j is part of a compound for a person (car mechanic)."""
-        return j + 1 < len(self.units) and self.is_person(j + 1)
+        """Whether the object word at j is part of a compound for a person (street food vendor)."""
+        while j + 1 < len(self.units) and self.units[j + 1].gap:
+            j += 1
+            if self.is_person(j):
+                return True
+            unit = self.units[j]
+            if unit.row is not None or not (unit.low in self.things or self.modifier(j)):
+                return False
+        return False
 
     def _trade(self, j: int) -> bool:
         """As in "a black taxi driver": what stands before a person is the trade, not the colour's.
@@ -280,7 +288,9 @@ class Judge:
 
     def _running(self, i: int) -> bool:
         unit = self.units[i]
-        return unit.row is None and unit.low.endswith("ing") and unit.low not in self.things
+        if unit.row is not None:  # "who is blind walking with a cane"
+            return all(form.split()[0].endswith("ing") for form in unit.row.forms.values())
+        return unit.low.endswith("ing") and unit.low not in self.things
 
     def _predicate(self, i: int) -> bool:
         """After a verb of being, with a person or a pronoun before it in the sentence."""
@@ -302,19 +312,34 @@ class Judge:
             j -= 1
             unit = self.units[j]
             if self.is_person(j) or (unit.row is not None and unit.row.kind == "pronoun"):
-                return self.units[j + 1].low != "'s" or self.units[j + 2 : j + 3] == []
+                owner = unit.row is None or unit.row.kind != "pronoun"  # "she's" is "she is"
+                return not owner or self.units[j + 1].low != "'s" or not self.units[j + 2 : j + 3]
         return False
 
     def _tag(self, i: int) -> bool:
         """Between commas ("portrait, elderly, smiling"); colours only right after a person."""
         units = self.units
-        before = i == 0 or units[i - 1].low in (",", "(", "|")
+        first = i  # of "tall and black"
+        if i > 1 and units[i - 1].low in ("and", "&") and self.adjectival(i - 2):
+            first = i - 2
+        before = first == 0 or units[first - 1].low in (",", "(", "|")
         after = i + 1 == len(units) or units[i + 1].low in (",", ")", "|", ".", ":")
+        if not after and units[i + 1].low in ("and", "&"):  # "a man, old and wise"
+            after = i + 2 < len(units) and self.adjectival(i + 2) and self.ends(i + 3)
         if not (before and after):
             return False
         if units[i].key in COLOUR:
-            return i > 1 and self.is_person(i - 2)
+            return self._behind_person(first)
         return self.tags or any(self.is_person(j) for j in range(len(units)))
+
+    def _behind_person(self, i: int) -> bool:
+        """As in "man, black", "woman, ((brown:1.1))": the tag right before is a person."""
+        j = i - 1
+        while j >= 0 and self.units[j].low == "(":
+            j -= 1
+        while j > 0 and self.units[j - 1].low == ")":
+            j -= 1
+        return j > 0 and self.is_person(j - 1)
 
     def _as_noun(self, i: int) -> bool:
         """As in "an African", "the blind", "two Chinese"."""
@@ -326,4 +351,9 @@ class Judge:
             if not (self.adjectival(j) or self.units[j].low in _REBORN):
                 break
             j -= 1  # "a devout Muslim", "a born-again Christian"; not "a white blind"
-        return self.units[j].low in _DETERMINERS and self.units[j].row is None
+        before = self.units[j]
+        if before.row is not None:
+            return j == 0 and before.row.kind == "age"  # "elderly Chinese playing chess"
+        if before.low == "of" and j and self.units[j - 1].low in _GROUPS:
+            return True
+        return before.low in _DETERMINERS

@@ -173,7 +173,8 @@ def check_lost_limbs(units: list[Unit], judge: Judge) -> None:
             j -= 1
         ahead = [after.low for after in units[i + 1 : i + 3]]
         gone = ahead in (["is", "missing"], ["are", "missing"])
-        named = any(judge.is_person(k) or units[k].key == "she*" for k in range(j))
+        start = max((k + 1 for k in range(j) if units[k].low in (",", "|", ".")), default=0)
+        named = any(judge.is_person(k) or units[k].key == "she*" for k in range(start, j))
         if named and (units[j].low in _LOSING or (gone and units[i - 1].low == "whose")):
             raise refuse(
                 "unknown_person_word",

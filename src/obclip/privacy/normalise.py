@@ -24,6 +24,7 @@ _LORA = re.compile(r"<\s*\w+\s*:", re.ASCII)
 _TAG = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # dark_skin
 _WILDCARD = re.compile(r"__[^\s_]")
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-*][^\W\d_]){2,}(?![^\W_])")
+_CHAIR = re.compile(r"\b(wheel)[ -](chair)", re.IGNORECASE)
 _JOINED = re.compile(r"\b(non|gender)(?:-| - | )(binary|queer|fluid)\b", re.IGNORECASE)
 _LEET = str.maketrans("013457@$!", "oieastasi")
 _EMOJI_GLUE = "\u200d\ufe0f\u20e3"
@@ -55,6 +56,8 @@ def normalise(text: str) -> str:
     if "_" in text:
         text = _TAG.sub(" ", text)
     text = _SPACE.sub(" ", text).strip()
+    if "hair" in text or "HAIR" in text:
+        text = _CHAIR.sub(r"\1\2", text)
     if "inary" in text or "ender" in text or "INARY" in text or "ENDER" in text:
         text = _JOINED.sub(_join, text)
     if not text:

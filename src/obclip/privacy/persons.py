@@ -68,9 +68,10 @@ def _full_name(a: Analyser, i: int) -> bool:
     after = a.units[i + 1]
     capital = a.units[i].text[0].isupper() and after.text[0].isupper()
     if after.row is not None:
-        if after.row.kind == "name":
-            return True
-        return capital and after.key in COLOUR and a.judge.head(i + 1) < 0  # Walter White
+        if after.row.kind == "name" or after.row.name.startswith(MARK):
+            return True  # Natalie Portman
+        ends = capital or a.judge.ends(i + 2)
+        return ends and after.key in COLOUR and a.judge.head(i + 1) < 0  # Walter White
     if after.low in _PARTICLES and i + 2 < len(a.units):
         return a.units[i + 2].text[0].isupper() or a.units[i + 2].low in _PARTICLES
     classes = a.judge.classes

@@ -41,7 +41,7 @@ def drop_word(a: Analyser, noun: int, words: list[int], said: int, age: str) -> 
         if row is None or row.kind != "age" or not run_start(a, noun, i) <= i < noun:
             continue
         style = ages.decode(a.units[i].values[0], "near", a.units[noun].values[-1])
-        if style is None or style[0] != "elderly":
+        if style is None:
             continue
         if style[1] != age:
             raise refuse(

@@ -14,8 +14,8 @@ from obclip.privacy.lexicon import Entry, Lexicon, Row, Values
 
 _TOKEN = re.compile(r"[^\W_]+|'(?:s|ll|d|re|ve|m|un)\b|\s+|.")
 _FIGURE = re.compile(
-    r"(?<![\w.,/-])(?P<n>\d{1,4}|\d \d)"
-    r"(?P<unit>(?P<a> - |-| )?(?:years?|yrs?)(?P<b> - |-| )olds?"
+    r"(?<![\w./-])(?<!\d,)(?P<n>\d{1,4}|\d \d)"
+    r"(?P<unit>(?P<a> - |-| )?(?:years?|yrs?)(?P<b> - |-| )?olds?"
     r"|(?P<c> - |-| )?(?:years?|yrs?)(?: of age)"
     r"|(?P<d> )?(?:yo|y/o|y\.o\.?)|(?:st|nd|rd|th)(?= birthday))(?!\w)"
     r"|\b(?P<pre>(?:aged|age:?) (?:of )?)(?P<m>\d{1,3}|\d \d)"

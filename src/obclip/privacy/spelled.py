@@ -51,6 +51,7 @@ _NUMBER = (
     rf"|{'|'.join(reversed(_ONES))}|(?:one )?hundred|(?:one )?thousand)"
 )
 _SEP = "(?: - |-| )"
+_FREE = r"(?<![\w./-])(?<!\d,)"  # no part of another figure
 _YEARS = rf"(?:{_SEP})?(?:years?|yrs?){_SEP}olds?\b"
 _DECADE = r"(?:[2-9]0s|twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties)"
 _BEING = r"\bs?he(?:'s| is| was| turned| turns)"
@@ -78,7 +79,7 @@ def _patterns() -> _Patterns:
             rf"\b(?P<w>{_NUMBER})(?={_YEARS})|(?<=\baged )(?<!-aged )(?P<v>{_NUMBER})\b(?!-)", re.I
         ),
         re.compile(
-            rf"(?<![\w.,/-])(?:\d{{1,2}}|{_NUMBER})"
+            rf"{_FREE}(?:\d{{1,2}}|{_NUMBER})"
             rf"(?P<a>{_SEP})(?:month|week|day)(?P<s>s?)(?P<b>{_SEP})old\b",
             re.I,
         ),
@@ -87,7 +88,7 @@ def _patterns() -> _Patterns:
         ),
         (
             re.compile(r"\b(aged (?:between )?\d{1,3})(?: ?- ?| to | and )\d{1,3}\b", re.I),
-            re.compile(rf"(?<![\w.,/-])(\d{{1,3}})(?: ?- ?| to | or )\d{{1,3}}(?={_YEARS})", re.I),
+            re.compile(rf"{_FREE}(\d{{1,3}})(?: ?- ?| to | or )\d{{1,3}}(?={_YEARS})", re.I),
             re.compile(
                 rf"\b({_DECADE})(?: ?- ?| to | or |/)(?:(?:early|mid|late)[ -])?{_DECADE}\b", re.I
             ),

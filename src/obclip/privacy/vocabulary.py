@@ -42,9 +42,21 @@ def vocabulary() -> Vocabulary:
     table = lexicon()
     # a word of the table is a person by its row: unmasked by an idiom, it is none (raccoon queen)
     rowed = {word for word, entries in table.first.items() if len(entries[-1].words) == 1}
-    persons = frozenset(" ".join(lines("persons.txt")).split()) - rowed
+    single = frozenset(" ".join(lines("persons.txt")).split())
+    plurals = {plural(word) for word in single if len(word) > 2}
+    classes["headonly"] |= {plural(word) for word in classes["headonly"] & single}
+    persons = single.union(plurals - set(things) - classes["stop"] - classes["adjective"]) - rowed
     known = persons.union(things, table.first, *classes.values())
     return Vocabulary(classes, persons, things, *_idioms(table), known)
+
+
+def plural(word: str) -> str:
+    """The regular plural of a noun: guards, coaches, missionaries, tribesmen."""
+    if word.endswith("man"):
+        return word[:-2] + "en"
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return word[:-1] + "ies"
+    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 def masked_keys(words: list[str], table: Lexicon) -> Key:

@@ -16,7 +16,9 @@ from obclip.privacy.draft import Draft
 from obclip.privacy.emoji import spaces
 from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.lexicon import ADULT, CHILD
+from obclip.privacy.normalise import refuse
 from obclip.privacy.persons import LOOSE, gender_part, gendered
+from obclip.privacy.scan import Unit
 from obclip.privacy.template import UNSPECIFIED
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _GARMENTS = frozenset(
 )  # fmt: skip
 
 _ORIGINS = frozenset(["nationality", "ethnicity", "religion", "disability", "orientation"])
+#: Rows with an office that many faiths have: beside "Buddhist" it says no more.
+_OFFICES = frozenset(["nun.sg", "nun.pl", "priest.sg", "priest.pl"])
 _ORDERS = frozenset(["nun", "nuns", "monk", "monks"])
 
 
@@ -49,11 +53,14 @@ def claim_adjectives(a: Analyser) -> None:
             dropped.append(i)
     for i in dropped:
         a.units[i].unmask()
+    for i, unit in enumerate(a.units):
+        if unit.key == "muslim.sg" and _told_by_office(a, i):
+            a.swallowed[i] = judge.head(i)  # "a Jewish rabbi" is a rabbi
     worn: tuple[int, Draft | None] = (-1, None)  # the last faith said of a person
     ailing: tuple[int, Draft | None] = (-1, None)  # the last disability
     for i, unit in enumerate(a.units):
         row = unit.row
-        if row is None or row.kind not in ("adj", "any", "name", "noun"):
+        if row is None or row.kind not in ("adj", "any", "name", "noun") or i in a.swallowed:
             continue
         if row.name == "heritage.sg" and gendered(a, judge.head(i)):
             continue  # see _agreeing
@@ -140,6 +147,7 @@ def claim_nouns(a: Analyser) -> None:
         a.judge.head(i)
         for i, unit in enumerate(a.units)
         if unit.row is not None and unit.row.kind == "adj" and unit.row.attributes == ("religion",)
+        if i not in a.swallowed
     }
     origins = {
         a.judge.head(i)
@@ -167,8 +175,10 @@ def claim_nouns(a: Analyser) -> None:
                 if attribute == "gender":
                     parts += gender_part(a, i, row)
                 elif attribute == "religion" and (
-                    i in faiths or (i in origins and unit.low in _ORDERS)  # a Tibetan monk
+                    (i in faiths and row.name in _OFFICES)
+                    or (i in origins and unit.low in _ORDERS)  # a Tibetan monk
                 ):
+                    _check_office(unit)
                     parts.append((attribute, None, value))
                 else:
                     parts.append(a.claim(attribute, value, i, a.space(row, n)))
@@ -176,6 +186,33 @@ def claim_nouns(a: Analyser) -> None:
                 a.put(i, "compound", row.name, parts, tuple(row.forms.values()), row.plural)
             else:
                 a.put(i, "row", row.name, parts, (), row.plural)
+
+
+def _told_by_office(a: Analyser, i: int) -> bool:
+    """Whether the noun behind the faith at i is an office of that faith alone."""
+    noun = a.judge.head(i)
+    row = a.units[noun].row if noun == i + 1 else None
+    return (
+        row is not None
+        and row.attributes == ("religion",)
+        and not (row.name in _OFFICES and _of_any_faith(a.units[noun]))
+        and a.units[noun].values == a.units[i].values
+    )
+
+
+def _of_any_faith(unit: Unit) -> bool:
+    return unit.low.removesuffix("s") in ("nun", "monk", "priest")
+
+
+def _check_office(unit: Unit) -> None:
+    """Refuse "an Orthodox rabbi": beside a faith the row's other words would say it once more."""
+    if not _of_any_faith(unit):
+        raise refuse(
+            "unknown_person_word",
+            f"{unit.text!r} says the faith that stands before it once more",
+            unit.text,
+            f"write {unit.text!r} without it",
+        )
 
 
 def claim_emoji(a: Analyser) -> None:
