@@ -36,7 +36,7 @@ NAMED: dict[str, Recipe] = {
     ),
     "fast": Recipe(
         branch=(_S1,), tree=False, catch_up=0.9, renew=(_S5,), share_equal=True, guidance_every=5,
-        refresh=5, depth=1, additive=12, alone=0,
+        refresh=5, depth=1, additive=12, alone=3,
     ),
 }  # fmt: skip
 
