@@ -53,7 +53,7 @@ SLOW = (
 HEAVY = frozenset(
     {"candidates", "analyse", "judge", "guards", "pronouns", "normalise", "request", "selection"}
     | {"seed", "choice", "template", "assemble", "scan", "ages", "settings", "leakage", "custom"}
-    | {"history", "phrases", "advice", "naming"}
+    | {"history", "phrases", "advice", "naming", "alone"}
 )
 
 Change = Callable[[], None]

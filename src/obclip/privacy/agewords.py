@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
+from obclip.privacy.alone import alone
 from obclip.privacy.always import aged
 from obclip.privacy.decades import claim_decades
 from obclip.privacy.draft import Part
@@ -60,7 +61,7 @@ def _solo_age(a: Analyser, i: int) -> None:
     found = ages.decode(unit.values[0], "solo")
     if (
         found is not None
-        and not a.judge.alone(i)
+        and not alone(a.judge, i)
         and not (found[0] == "elderly" and _some_noun(a, i + 1))
     ):
         found = None

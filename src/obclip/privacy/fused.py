@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from obclip.privacy.alone import alone
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import Lexicon
 from obclip.privacy.normalise import refuse
@@ -94,7 +95,7 @@ def apart(text: str, table: Lexicon) -> str:
 def _plain(judge: Judge, i: int) -> str:
     """The table's word for a word of a person: "a gypsy woman", "a gypsy", not "a gypsy moth"."""
     word = _PLAIN.get(judge.units[i].low, "")
-    return word if word and (_noun(judge, i) >= 0 or judge.alone(i)) else ""
+    return word if word and (_noun(judge, i) >= 0 or alone(judge, i)) else ""
 
 
 def _people(match: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from obclip.privacy.alone import alone
 from obclip.privacy.credits import credited_units
 from obclip.privacy.idioms import dressed
 from obclip.privacy.judge import PERSON_KINDS, Judge
@@ -112,7 +113,7 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
             raise refuse(
                 "unknown_person_word", f"{unit.text!r} before a nationality stands in no row", low
             )
-        if (low in classes["faith"] and (judge.head(i) >= 0 or judge.alone(i))) or (
+        if (low in classes["faith"] and (judge.head(i) >= 0 or alone(judge, i))) or (
             low in ("color", "colour") and _of_person(units, i, judge)
         ):
             raise refuse(

@@ -36,15 +36,9 @@ DONE = frozenset(
     ]
 )  # fmt: skip
 _ADJECTIVE_ENDINGS = ("ed", "ful", "ous", "ish", "ive", "less", "like", "some")
-_DETERMINERS = frozenset(
-    ["a", "an", "the", "two", "three", "four", "five", "some", "many", "several", "few"]
-)
-_GROUPS = frozenset(["group", "crowd", "couple", "bunch", "row", "line", "pair", "team", "gang"])
-_PEOPLE_WORDS = frozenset(["someone", "somebody", "anyone", "anybody", "everyone", "everybody"])
 _MARKS = frozenset(".,!?;:()[]/\"'|&+-")
 _EMPHASIS = frozenset("()[]\"'")
 STARS = frozenset(["star", "stars", "legend", "legends", "icon", "icons"])
-_REBORN = frozenset(["born", "-", "again"])
 _COLOURED = frozenset(["coffee", "figure", "horse"])
 REACH = 12
 
@@ -277,83 +271,3 @@ class Judge:
             if self.units[k + 1].gap and self.is_person(k + 1):
                 return True
         return False
-
-    def alone(self, i: int) -> bool:
-        """Whether an adjective without a noun after it still speaks of a person."""
-        if not self.ends(i + 1) and not self._running(i + 1):
-            return False
-        if i and self.units[i - 1].low in _PEOPLE_WORDS:
-            return True  # "someone blind"
-        return self._predicate(i) or self._tag(i) or self._as_noun(i)
-
-    def _running(self, i: int) -> bool:
-        unit = self.units[i]
-        if unit.row is not None:  # "who is blind walking with a cane"
-            return all(form.split()[0].endswith("ing") for form in unit.row.forms.values())
-        return unit.low.endswith("ing") and unit.low not in self.things
-
-    def _predicate(self, i: int) -> bool:
-        """After a verb of being, with a person or a pronoun before it in the sentence."""
-        j = i - 1
-        while j >= 0 and (
-            self.adjectival(j) or self.units[j].low in ("and", ",", "not", "very", "so", "both")
-        ):
-            j -= 1
-        if j < 0 or (self.units[j].low not in self.classes["aux"] and self.units[j].low != "'s"):
-            return False
-        if j == 0 or self.units[j - 1].low in self.things:
-            return False
-        if self.units[i].key in COLOUR:
-            before = self.units[j - 1]
-            return self.is_person(j - 1) or (
-                before.row is not None and before.row.kind == "pronoun"
-            )
-        while j > 0 and self.units[j - 1].low not in self.classes["clause"]:
-            j -= 1
-            unit = self.units[j]
-            if self.is_person(j) or (unit.row is not None and unit.row.kind == "pronoun"):
-                owner = unit.row is None or unit.row.kind != "pronoun"  # "she's" is "she is"
-                return not owner or self.units[j + 1].low != "'s" or not self.units[j + 2 : j + 3]
-        return False
-
-    def _tag(self, i: int) -> bool:
-        """Between commas ("portrait, elderly, smiling"); colours only right after a person."""
-        units = self.units
-        first = i  # of "tall and black"
-        if i > 1 and units[i - 1].low in ("and", "&") and self.adjectival(i - 2):
-            first = i - 2
-        before = first == 0 or units[first - 1].low in (",", "(", "|")
-        after = i + 1 == len(units) or units[i + 1].low in (",", ")", "|", ".", ":")
-        if not after and units[i + 1].low in ("and", "&"):  # "a man, old and wise"
-            after = i + 2 < len(units) and self.adjectival(i + 2) and self.ends(i + 3)
-        if not (before and after):
-            return False
-        if units[i].key in COLOUR:
-            return self._behind_person(first)
-        return self.tags or any(self.is_person(j) for j in range(len(units)))
-
-    def _behind_person(self, i: int) -> bool:
-        """As in "man, black", "woman, ((brown:1.1))": the tag right before is a person."""
-        j = i - 1
-        while j >= 0 and self.units[j].low == "(":
-            j -= 1
-        while j > 0 and self.units[j - 1].low == ")":
-            j -= 1
-        return j > 0 and self.is_person(j - 1)
-
-    def _as_noun(self, i: int) -> bool:
-        """As in "an African", "the blind", "two Chinese"."""
-        if i == 0 or self.units[i].key in COLOUR:
-            return False
-        j = i - 1
-        row = self.units[i].row
-        while j > 0 and row is not None and row.attributes[0] != "disability":
-            if not (self.adjectival(j) or self.units[j].low in _REBORN):
-                break
-            j -= 1  # "a devout Muslim", "a born-again Christian"; not "a white blind"
-        before = self.units[j]
-        if before.row is not None:
-            return j == 0 and before.row.kind == "age"  # "elderly Chinese playing chess"
-        if before.low == "of" and j and self.units[j - 1].low in _GROUPS:
-            return True
-        return before.low in _DETERMINERS

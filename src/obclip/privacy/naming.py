@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from obclip.privacy.alone import alone
 from obclip.privacy.judge import DONE, Judge
 from obclip.privacy.normalise import refuse
 from obclip.privacy.scan import Unit
@@ -153,7 +154,7 @@ def check_conditions(units: list[Unit], judge: Judge) -> None:
         low = unit.low
         if unit.row is not None or (low not in said and low not in had):
             continue
-        of_someone = judge.head(i) >= 0 or judge.alone(i)
+        of_someone = judge.head(i) >= 0 or alone(judge, i)
         if (low in said and of_someone) or (low in had and _has(units, judge, i)):
             raise refuse(
                 "unknown_person_word",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
 from obclip.privacy.agewords import claim_aged_noun
+from obclip.privacy.alone import alone
 from obclip.privacy.always import aged
 from obclip.privacy.compounds import MARK
 from obclip.privacy.draft import Draft
@@ -47,7 +48,7 @@ def claim_adjectives(a: Analyser) -> None:
             continue
         if (
             judge.head(i) < 0
-            and not judge.alone(i)
+            and not alone(judge, i)
             and not (row.attributes[0] in _ORIGINS and judge.role(i))
         ):
             dropped.append(i)
