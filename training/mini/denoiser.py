@@ -30,9 +30,15 @@ PORTRAIT_WEIGHT = 3.0
 
 
 def schedule() -> DDPMScheduler:
-    """The pair's one noise schedule."""
+    """The pair's one noise schedule: less noise, sooner, than Stable Diffusion's.
+
+    A latent of 16 x 16 has a sixteenth of the positions of one of 64 x 64, so that the same noise in
+    each of them hides four times as much of the layout (Hoogeboom et al. 2023, arXiv 2301.11093).
+    On Stable Diffusion's betas the first ten of 25 steps ended at a signal-to-noise ratio of 0.15,
+    and the cloud had decided next to nothing when the device took over; here they end at 1.1.
+    """
     return DDPMScheduler(
-        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
+        num_train_timesteps=1000, beta_start=0.00001, beta_end=0.001, beta_schedule="scaled_linear",
         prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
         clip_sample=False, steps_offset=0,
     )  # fmt: skip
@@ -128,18 +134,14 @@ def rate(share: float, step: int, peak: float, *, cool_from: float = 0.75) -> fl
 
 
 def noised(
-    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator, *, warp: float = 1.0,
-    below: int = 1000,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Stratified timesteps; returns (noisy x, t, v target, signal-to-noise ratio).
-
-    Args:
-        warp: timesteps are below u^warp for uniform u; above 1 there are more of little noise.
-        below: timesteps stay under this.
-    """
+    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Stratified uniform timesteps; returns (noisy x, t, v target, signal-to-noise ratio)."""
     size = len(x)
-    strata = ((torch.arange(size) + torch.rand(size, generator=generator)) / size) ** warp
-    t = (strata[torch.randperm(size, generator=generator)] * below).long().clamp(max=below - 1)
+    strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
+    t = (strata[torch.randperm(size, generator=generator)] * len(alphas)).long().clamp(
+        max=len(alphas) - 1
+    )
     a = alphas[t].view(-1, 1, 1, 1)
     noise = torch.randn(x.shape, generator=generator)
     return (

@@ -1,6 +1,6 @@
 """Stage 7: the device UNet, cut out of the cloud UNet and distilled from it.
 
-It starts as 20 of 32 groups of the cloud's channels (:mod:`training.mini.prune`) and is taught by
+It starts as 12 of 32 groups of the cloud's channels (:mod:`training.mini.prune`) and is taught by
 the cloud model's outputs and by what its blocks make, channel by channel (output and feature
 distillation as in BK-SDM, arXiv 2305.15798), on the same noise, text and autoencoder. Every state
 is shown with its caption and without, and the difference *after guidance* counts as well, because
@@ -37,17 +37,12 @@ from training.mini.denoiser import (
 from training.mini.practice import GUIDANCE, Practice
 from training.mini.prune import Cut
 
-#: 20 of the cloud's 32 normalisation groups: 0.40 of its cost a step.
-DEVICE_WIDTHS, DEVICE_GROUPS = (60, 100, 140), 20
+#: 12 of the cloud's 32 normalisation groups. Finishing from k = 10 needs no more, and a network that
+#: could compose as well as the cloud would make the cloud needless.
+DEVICE_WIDTHS, DEVICE_GROUPS = (36, 60, 84), 12
 BATCH = 16  # states; each is seen with its caption and without
-PEAK = 1.5e-3
+PEAK = 2e-3
 COOL_FROM = 0.5  # part of the time; nearly all of the last gain comes while the rate falls
-#: 0.6 ** (1 / 2.5) = 0.82 of the timesteps of noised pictures are below 600, those after k = 10,
-#: and 0.09 are above 800, those before k = 5.
-WARP = 2.5
-#: From this part of the time on it practises finishing alone: timesteps below FINISH, hand-overs of
-#: k = 10. A small network is spent on what a device is for; drawing alone it keeps from before.
-FINISHING_FROM, FINISH = 0.4, 640
 PRACTICE_FROM = 0.1  # part of the time after which its own states join
 REFILL_EVERY = 100
 FEATURES = 0.1
@@ -165,17 +160,14 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate(clock.share, clock.step, PEAK, cool_from=COOL_FROM)
         own = clock.share > PRACTICE_FROM and clock.step % 2 == 1
-        finishing = clock.share > FINISHING_FROM
         if own:
             if not practice.pool or clock.step % REFILL_EVERY == 1:
-                practice.refill(net, deepest_only=finishing)
+                practice.refill(net)
             x, t, ids = practice.batch(BATCH)
             snr = (alphas[t] / (1 - alphas[t])).flatten()
         else:
             clean, ids = data.batch(BATCH)
-            x, t, _, snr = noised(
-                alphas, clean, generator, warp=WARP, below=FINISH if finishing else 1000
-            )
+            x, t, _, snr = noised(alphas, clean, generator)
         with torch.no_grad():
             states = text(ids).last_hidden_state
         loss, guided, feature = lesson(x, t, states, loss_weight(snr))

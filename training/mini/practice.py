@@ -24,7 +24,7 @@ from training.mini.denoiser import Examples
 STEPS, GUIDANCE, SOLVER = 25, 2.5, "dpm++"
 #: Hand-overs kept at each of these splits; the device practises on all of them.
 SPLITS = (5, 10)
-HANDED = 1920
+HANDED = 960
 ROLL = 64  # pictures finished at a time
 
 
@@ -89,14 +89,12 @@ class Practice:
             tokens.append(ids)
         return {"ids": torch.cat(tokens), **{str(k): torch.cat(v) for k, v in found.items()}}
 
-    def refill(
-        self, student: UNet2DConditionModel, rolls: int = 4, *, deepest_only: bool = False
-    ) -> None:
+    def refill(self, student: UNet2DConditionModel, rolls: int = 4) -> None:
         """Adds what one finish of ROLL hand-overs passes through; keeps the last ``rolls``.
 
-        A quarter of the hand-overs are at the earlier split, unless ``deepest_only``.
+        A quarter of the hand-overs are at the earlier split.
         """
-        late = deepest_only or float(torch.rand(1, generator=self.generator)) < 0.75
+        late = float(torch.rand(1, generator=self.generator)) < 0.75
         split = SPLITS[int(late)]
         rows = torch.randint(len(self.handed["ids"]), (ROLL,), generator=self.generator)
         ids, start = self.handed["ids"][rows], self.handed[str(split)][rows]

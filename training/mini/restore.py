@@ -2,7 +2,7 @@
 
 Checkpoints of a training are large and stay out of the repository; its results are in it. What is
 restored is the averaged weights alone: the cloud UNet can teach, not be trained on as if nothing
-had happened, since the optimiser's state is gone.
+had happened, since the optimiser's state is gone. A pair of another schedule is moved to this one.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderTiny, UNet2DConditionModel
+from diffusers import AutoencoderTiny, DDPMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from training.mini.denoiser import Ema
+from training.mini import reschedule
+from training.mini.denoiser import Ema, schedule
 from training.mini.export import TARGET
 
 
@@ -28,6 +29,9 @@ def restore(work: Path, pair: Path = TARGET) -> None:
     coder = AutoencoderTiny.from_pretrained(source / "vae", low_cpu_mem_usage=False).float()
     _save(work / "autoencoder.pt", {"model": coder.state_dict()})
     net = UNet2DConditionModel.from_pretrained(source / "unet", low_cpu_mem_usage=False).float()
+    trained = DDPMScheduler.from_pretrained(source / "scheduler")
+    if not trained.alphas_cumprod.equal(schedule().alphas_cumprod):
+        print(f"time embedding moved, error {reschedule.move(net, trained, schedule()):.1e}")
     _save(work / "cloud.pt", {"ema": Ema([net]).state_dict()})
 
 
