@@ -110,6 +110,16 @@ def test_training_never_draws_a_held_out_item(work: Path) -> None:
     assert len(data.keep) == sum(not item.held_out for item in items)
 
 
+def test_finishing_is_practised_on_late_steps_alone() -> None:
+    alphas = denoiser.schedule().alphas_cumprod
+    x, g = torch.zeros(64, 8, 4, 4), torch.Generator().manual_seed(0)
+    _, everywhere, _, _ = denoiser.noised(alphas, x, g)
+    _, late, _, _ = denoiser.noised(alphas, x, g, below=distill.FINISH)
+    assert int(everywhere.max()) > 800 > distill.FINISH > int(late.max())
+    # the cloud's hand-over after 10 of 25 steps stands at 599
+    assert distill.FINISH > 599
+
+
 def test_the_cloud_has_decided_something_by_the_split() -> None:
     alphas = denoiser.schedule().alphas_cumprod
     handed = alphas[599]  # where the tenth of 25 trailing steps ends

@@ -134,14 +134,12 @@ def rate(share: float, step: int, peak: float, *, cool_from: float = 0.75) -> fl
 
 
 def noised(
-    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator
+    alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator, *, below: int = 1000
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Stratified uniform timesteps; returns (noisy x, t, v target, signal-to-noise ratio)."""
+    """Stratified uniform timesteps, all ``below``; returns (noisy x, t, v target, SNR)."""
     size = len(x)
     strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-    t = (strata[torch.randperm(size, generator=generator)] * len(alphas)).long().clamp(
-        max=len(alphas) - 1
-    )
+    t = (strata[torch.randperm(size, generator=generator)] * below).long().clamp(max=below - 1)
     a = alphas[t].view(-1, 1, 1, 1)
     noise = torch.randn(x.shape, generator=generator)
     return (

@@ -43,6 +43,9 @@ DEVICE_WIDTHS, DEVICE_GROUPS = (36, 60, 84), 12
 BATCH = 16  # states; each is seen with its caption and without
 PEAK = 2e-3
 COOL_FROM = 0.5  # part of the time; nearly all of the last gain comes while the rate falls
+#: From this part of the time on it practises finishing alone: timesteps below FINISH, hand-overs of
+#: k = 10. A small network is spent on what a device is for; drawing alone it keeps from before.
+FINISHING_FROM, FINISH = 0.65, 640
 PRACTICE_FROM = 0.1  # part of the time after which its own states join
 REFILL_EVERY = 100
 FEATURES = 0.1
@@ -160,14 +163,16 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate(clock.share, clock.step, PEAK, cool_from=COOL_FROM)
         own = clock.share > PRACTICE_FROM and clock.step % 2 == 1
+        finishing = clock.share > FINISHING_FROM
         if own:
             if not practice.pool or clock.step % REFILL_EVERY == 1:
-                practice.refill(net)
+                practice.refill(net, deepest_only=finishing)
             x, t, ids = practice.batch(BATCH)
             snr = (alphas[t] / (1 - alphas[t])).flatten()
         else:
             clean, ids = data.batch(BATCH)
-            x, t, _, snr = noised(alphas, clean, generator)
+            below = FINISH if finishing else len(alphas)
+            x, t, _, snr = noised(alphas, clean, generator, below=below)
         with torch.no_grad():
             states = text(ids).last_hidden_state
         loss, guided, feature = lesson(x, t, states, loss_weight(snr))

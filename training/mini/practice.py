@@ -89,12 +89,14 @@ class Practice:
             tokens.append(ids)
         return {"ids": torch.cat(tokens), **{str(k): torch.cat(v) for k, v in found.items()}}
 
-    def refill(self, student: UNet2DConditionModel, rolls: int = 4) -> None:
+    def refill(
+        self, student: UNet2DConditionModel, rolls: int = 4, *, deepest_only: bool = False
+    ) -> None:
         """Adds what one finish of ROLL hand-overs passes through; keeps the last ``rolls``.
 
-        A quarter of the hand-overs are at the earlier split.
+        A quarter of the hand-overs are at the earlier split, unless ``deepest_only``.
         """
-        late = float(torch.rand(1, generator=self.generator)) < 0.75
+        late = deepest_only or float(torch.rand(1, generator=self.generator)) < 0.75
         split = SPLITS[int(late)]
         rows = torch.randint(len(self.handed["ids"]), (ROLL,), generator=self.generator)
         ids, start = self.handed["ids"][rows], self.handed[str(split)][rows]

@@ -3,7 +3,7 @@
 The small network has the same blocks and fewer channels of every width, so that each of its
 channels is one of the large network's, and what a block makes can be compared channel by channel
 while distilling (:mod:`training.mini.distill`). Widths are cut by whole normalisation groups:
-20 groups of 32 leave each kept group's statistics as they were.
+12 groups of 32 leave each kept group's statistics as they were.
 
 Structured pruning by magnitude: Li et al. 2016, arXiv 1608.08710. Blocks are not removed as BK-SDM
 does (arXiv 2305.15798): with one layer a block there is no second one to take, and the cloud's
