@@ -22,8 +22,11 @@ from obclip.cloud.schedule import SD, first_step, log_snr
 from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
 
-# log-SNR of steps of 25 on Stable Diffusion's schedule, about halfway to the step before
-_S1, _S4, _S5, _S6, _S8 = -4.65, -3.4, -3.1, -2.75, -2.15
+# log-SNR of steps of 25 on Stable Diffusion's schedule, between them and the step before
+_S1, _S4, _S5, _S6, _S7, _S8 = -4.7, -3.4, -3.1, -2.75, -2.35, -2.15
+#: Renewals 1.55 apart, as far as the branching is from the first: what is kept ages with log-SNR, not
+#: with steps. Stable Diffusion's first ten steps of 25 end at the second.
+_RENEW = (_S5, -1.55, 0.0, 1.55, 3.1)
 
 #: The plans a request may name. How they were chosen, and their figures: docs/plans.md.
 NAMED: dict[str, Recipe] = {
@@ -31,12 +34,12 @@ NAMED: dict[str, Recipe] = {
     "paper-cache": Recipe(published=Published()),
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.9, renew=(_S5,), share_equal=True,
-        refresh=5, depth=1, additive=12, alone=3,
+        branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True,
+        refresh=5, depth=1, additive=12, alone=3, alone_from=_S7,
     ),
     "fast": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.9, renew=(_S5,), share_equal=True, guidance_every=5,
-        refresh=5, depth=1, additive=12, alone=3,
+        branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True, guidance_every=5,
+        refresh=5, depth=1, additive=12, alone=3, alone_from=_S7,
     ),
 }  # fmt: skip
 
@@ -143,6 +146,8 @@ class _Maker:
         recipe, n, sizes = self.recipe, self.n, self.sizes
         axes = sets.order(sizes)
         last = max(0, self.split - recipe.alone)  # where everyone runs alone at the latest
+        if recipe.alone_from is not None:
+            last = min(last, first_step(self.schedule, self.steps, recipe.alone_from))
         if n == 1 or not recipe.branch:
             return [(0, (singles(n), None))]
         at, whole = self._branchings(), (tuple(range(n)),)

@@ -40,6 +40,8 @@ class Recipe:
         tree: attributes branch one after the other; else all at the first point.
         alone: steps at the end that every candidate runs alone, whatever ``branch`` says. 0 lets
             an additive plan end in a sum.
+        alone_from: log-SNR from which every candidate of an additive plan runs alone, if that is
+            sooner; None for no such point.
         additive: product sets of at least this many candidates run as main effects between the
             first branch point and the steps alone; 0 for never.
         crossed: attributes (fewest values first) whose interactions the additive form keeps.
@@ -63,6 +65,7 @@ class Recipe:
     branch: tuple[float, ...] = ()
     tree: bool = True
     alone: int = 1
+    alone_from: float | None = None
     additive: int = 0
     crossed: int = 0
     catch_up: float = 0.0
