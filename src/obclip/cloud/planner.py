@@ -23,10 +23,11 @@ from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
 
 # log-SNR of steps of 25 on Stable Diffusion's schedule, between them and the step before
-_S1, _S4, _S5, _S6, _S7, _S8 = -4.7, -3.4, -3.1, -2.75, -2.35, -2.15
+_S1, _S4, _S5, _S6, _S8 = -4.7, -3.4, -3.1, -2.75, -2.15
 #: Renewals 1.55 apart, as far as the branching is from the first: what is kept ages with log-SNR, not
 #: with steps. Stable Diffusion's first ten steps of 25 end at the second.
 _RENEW = (_S5, -1.55, 0.0, 1.55, 3.1)
+_ALONE = -2.7  # sums of main effects end here: interactions grow with what a latent already shows
 
 #: The plans a request may name. How they were chosen, and their figures: docs/plans.md.
 NAMED: dict[str, Recipe] = {
@@ -35,11 +36,11 @@ NAMED: dict[str, Recipe] = {
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
         branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True,
-        refresh=5, depth=1, additive=12, alone=3, alone_from=_S7,
+        refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
     ),
     "fast": Recipe(
         branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True, guidance_every=5,
-        refresh=5, depth=1, additive=12, alone=3, alone_from=_S7,
+        refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
     ),
 }  # fmt: skip
 
