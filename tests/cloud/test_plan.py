@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -105,6 +106,32 @@ def test_renewals_carry_over_to_another_number_of_steps(steps: int) -> None:
     whole = [i for i, s in enumerate(program) if s.kind == Kind()]
     guided = [i for i, s in enumerate(program) if s.unconditional]
     assert whole == guided == [*range(born[0]), *born, at]
+
+
+@pytest.mark.parametrize("steps", [10, 25, 50])
+def test_sums_end_at_the_same_noise_whatever_the_number_of_steps(steps: int) -> None:
+    recipe = Recipe(branch=(-4.0,), additive=4, alone=1, alone_from=-2.7)
+    program = build(recipe, 6, steps, steps, (2, 3)).program
+    at = first_step(SD, steps, -2.7)
+    assert [len(step.nodes) for step in program[at - 1 : at + 1]] == [5, 6]
+    assert all(len(step.nodes) == 6 for step in program[at:])
+
+
+def test_steps_alone_and_their_log_snr_the_sooner_one_holds() -> None:
+    late = Recipe(branch=(-4.0,), additive=4, alone=5, alone_from=-1.8)
+    program = build(late, 6, 25, 10, (2, 3)).program
+    assert [len(step.nodes) for step in program[-6:]] == [5, *[6] * 5]
+
+
+def test_kept_features_age_no_more_than_the_branching_allowed() -> None:
+    """Named plans renew to the end, so that any split and any schedule is served."""
+    for name in ("balanced", "fast"):
+        for schedule in (SD, replace(SD, beta_start=1e-5, beta_end=1e-3)):
+            snr = log_snr(schedule, 50)
+            program = make_plan(name, 2, 50, 50, (2,), schedule).program
+            whole = [snr[i] for i, step in enumerate(program) if step.kind == Kind()]
+            gaps = [b - a for a, b in pairwise(whole)]
+            assert max(gaps) < 2.2
 
 
 def test_a_sum_inherits_the_guidance_where_whole_passes_are_rare() -> None:

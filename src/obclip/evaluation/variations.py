@@ -60,7 +60,7 @@ def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
 
 def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
     field = str(rng.choice([
-        "branch", "branch", "branch", "tree", "alone", "additive", "shared", "guidance_every",
+        "branch", "branch", "branch", "tree", "alone", "alone_from", "additive", "shared", "guidance_every",
         "refresh", "depth", "catch_up", "renew",
     ]))  # fmt: skip
     if field == "branch":
@@ -70,6 +70,8 @@ def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
     if field == "renew":
         chosen = rng.choice(len(GRID), int(rng.integers(0, 3)), replace=False)
         return replace(parent, renew=tuple(sorted(GRID[i] for i in chosen)))
+    if field == "alone_from":
+        return replace(parent, alone_from=float(rng.choice(GRID)))
     if field in ("tree", "shared"):
         flag: dict[str, Any] = {field: not getattr(parent, field)}
         return replace(parent, **flag)
