@@ -24,9 +24,9 @@ from obclip.protocol.schedule import NoiseSchedule
 
 # log-SNR of steps of 25 on Stable Diffusion's schedule, between them and the step before
 _S1, _S4, _S5, _S6, _S8 = -4.7, -3.4, -3.1, -2.75, -2.15
-#: Renewals 1.55 apart, as far as the branching is from the first: what is kept ages with log-SNR, not
-#: with steps. Stable Diffusion's first ten steps of 25 end at the second.
-_RENEW = (_S5, -1.55, 0.0, 1.55, 3.1)
+#: What is kept ages with log-SNR, not with steps, and faster where the picture appears. Stable
+#: Diffusion's first ten steps of 25 end before the second of these.
+_RENEW = (_S5, -1.55, -0.8, 0.0, 0.8, 1.55, 3.1)
 _ALONE = -2.7  # sums of main effects end here: interactions grow with what a latent already shows
 
 #: The plans a request may name. How they were chosen, and their figures: docs/plans.md.
@@ -35,11 +35,11 @@ NAMED: dict[str, Recipe] = {
     "paper-cache": Recipe(published=Published()),
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True,
+        branch=(_S1,), tree=False, catch_up=0.75, renew=_RENEW, share_equal=True,
         refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
     ),
     "fast": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True, guidance_every=5,
+        branch=(_S1,), tree=False, catch_up=0.75, renew=_RENEW, share_equal=True, guidance_every=5,
         refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
     ),
 }  # fmt: skip
