@@ -35,11 +35,11 @@ NAMED: dict[str, Recipe] = {
     "paper-cache": Recipe(published=Published()),
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True,
+        branch=(_S1,), tree=False, catch_up=0.75, renew=_RENEW, share_equal=True,
         refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
     ),
     "fast": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.9, renew=_RENEW, share_equal=True, guidance_every=5,
+        branch=(_S1,), tree=False, catch_up=0.75, renew=_RENEW, share_equal=True, guidance_every=5,
         refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
     ),
 }  # fmt: skip
