@@ -32,7 +32,7 @@ PORTRAIT_WEIGHT = 3.0
 def schedule() -> DDPMScheduler:
     """The pair's one noise schedule: less noise, sooner, than Stable Diffusion's.
 
-    A latent of 16 x 16 has a sixteenth of the positions of one of 64 x 64, so that the same noise in
+    A latent of 16 x 16 has a sixteenth of the positions of one of 64 x 64, so that equal noise in
     each of them hides four times as much of the layout (Hoogeboom et al. 2023, arXiv 2301.11093).
     On Stable Diffusion's betas the first ten of 25 steps ended at a signal-to-noise ratio of 0.15,
     and the cloud had decided next to nothing when the device took over; here they end at 1.1.

@@ -37,8 +37,8 @@ from training.mini.denoiser import (
 from training.mini.practice import GUIDANCE, Practice
 from training.mini.prune import Cut
 
-#: 12 of the cloud's 32 normalisation groups. Finishing from k = 10 needs no more, and a network that
-#: could compose as well as the cloud would make the cloud needless.
+#: 12 of the cloud's 32 normalisation groups. Finishing from k = 10 needs no more, and a network
+#: that could compose as well as the cloud would make the cloud needless.
 DEVICE_WIDTHS, DEVICE_GROUPS = (36, 60, 84), 12
 BATCH = 16  # states; each is seen with its caption and without
 PEAK = 2e-3

@@ -60,8 +60,8 @@ def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
 
 def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
     field = str(rng.choice([
-        "branch", "branch", "branch", "tree", "alone", "alone_from", "additive", "shared", "guidance_every",
-        "refresh", "depth", "catch_up", "renew",
+        "branch", "branch", "branch", "tree", "alone", "alone_from", "additive", "shared",
+        "guidance_every", "refresh", "depth", "catch_up", "renew",
     ]))  # fmt: skip
     if field == "branch":
         points = int(rng.integers(1, 4))
