@@ -88,6 +88,8 @@ class Recipe:
                 raise _bad(field, value, f"{low} or more")
         if not 0 <= self.catch_up <= 2:
             raise _bad("catch_up", self.catch_up, "0 to 2")
+        if self.alone_from is not None and not -100 <= self.alone_from <= 100:
+            raise _bad("alone_from", self.alone_from, "a log-SNR of -100 to 100, or none")
         for field, points in (("branch", self.branch), ("renew", self.renew)):
             if list(points) != sorted(points):
                 raise _bad(field, points, "ascending log-SNR")
