@@ -7,7 +7,7 @@ as many rounds as it is tested on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -132,7 +132,9 @@ def repeat_game() -> Game:
             client.ask(members.prompts[at ^ edit], stage, noise)
             same = len({e.body for e in stage.view.events if e.method == "POST"}) == 1
             features = read(stage.view)
-            seen.append(Features(features.words, f"{features.form}{same}", features.numbers))
+            seen.append(
+                replace(features, form=f"{features.form}{same}", course=f"{features.course}{same}")
+            )
             labels.append(edit)
         return _guessed(seen, labels, trials, 0.5)
 
@@ -156,8 +158,11 @@ def misbehaving_game(way: str, n: int = 6) -> Game:
             client.ask(members.prompts[at], stage, int(rng.integers(2**31)))
             features = read(stage.view)
             seen.append(
-                Features(f"{target} {features.words}", f"{target}|{features.form}",
-                         (float(target), *features.numbers))
+                replace(
+                    features, words=f"{target} {features.words}",
+                    form=f"{target}|{features.form}", course=f"{target}|{features.course}",
+                    numbers=(float(target), *features.numbers),
+                )
             )  # fmt: skip
             labels.append(hit)
         return _guessed(seen, labels, trials, 0.5)

@@ -18,14 +18,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """One transcript: its words with their places, its exact form, and its numbers.
+    """One transcript: its words with their places, its exact form, its course, and its numbers.
 
-    ``numbers``: requests, bytes, seconds between requests. ``vectors``: text embeddings in the
-    order received, or empty.
+    ``form``: what came, with its sizes; ``course``: what came alone. ``numbers``: requests, bytes,
+    seconds between requests. ``vectors``: text embeddings in the order received, or empty.
     """
 
     words: str
     form: str
+    course: str
     numbers: tuple[float, ...]
     vectors: tuple[float, ...] = ()
 
@@ -41,10 +42,12 @@ def read(view: View, embed: Any = None) -> Features:
         if embed is not None and r == 0:
             vectors = tuple(float(x) for x in embed(asked.prompts))
     form = "|".join(f"{e.method}{e.stage}{len(e.body)}" for e in view.events)
+    course = "|".join(f"{e.method}{e.stage}" for e in view.events)
     times = [e.at for e in view.events]
     gaps = [b - a for a, b in pairwise(times)][:8]
     numbers = (float(len(times)), float(sum(len(e.body) for e in view.events)), *gaps)
-    return Features(" ".join(words), form, numbers + (0.0,) * (10 - len(numbers)), vectors)
+    numbers += (0.0,) * (10 - len(numbers))
+    return Features(" ".join(words), form, course, numbers, vectors)
 
 
 class Guesser:
@@ -95,13 +98,23 @@ class _Lookup:
     def fit(self, seen: Sequence[Features], labels: Sequence[int]) -> _Lookup:
         counts: dict[str, Counter[int]] = defaultdict(Counter)
         for features, label in zip(seen, labels, strict=True):
-            counts[features.form][label] += 1
+            counts[self.key(features)][label] += 1
         self.known = {form: c.most_common(1)[0][0] for form, c in counts.items()}
         self.labels = sorted(set(labels))
         return self
 
     def predict(self, seen: Sequence[Features]) -> list[int]:
-        return [self.known.get(f.form, int(self.rng.choice(self.labels))) for f in seen]
+        return [self.known.get(self.key(f), int(self.rng.choice(self.labels))) for f in seen]
+
+    def key(self, features: Features) -> str:
+        return features.form
+
+
+class _Course(_Lookup):
+    """The same without sizes: a request more or less is seen whatever the prompt's length."""
+
+    def key(self, features: Features) -> str:
+        return features.course
 
 
 class _Words:
@@ -181,5 +194,6 @@ class _Embeddings:
 
 
 _LEARNERS: dict[str, Any] = {
-    "form": _Lookup, "words": _Words, "numbers": _Forest, "embeddings": _Embeddings,
+    "form": _Lookup, "course": _Course, "words": _Words, "numbers": _Forest,
+    "embeddings": _Embeddings,
 }  # fmt: skip
