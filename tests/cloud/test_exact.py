@@ -150,10 +150,10 @@ def test_a_common_pass_where_latents_differ_is_noticed(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("balanced", {"share_equal": False}), ("balanced", {"refresh": 1}),
-        ("balanced", {"branch": (), "additive": 0}), ("balanced", {"additive": 0}),
-        ("balanced", {"renew": (-3.4, -3.1)}),
-        ("fast", {"renew": (-3.4, -3.1)}), ("fast", {"refresh": 1}),
+        ("balanced", {"share_until": None}), ("balanced", {"refresh": 1}),
+        ("balanced", {"guidance_every": 1}), ("balanced", {"additive": 0}),
+        ("balanced", {"renew": (-4.7, -3.35, -2.1)}),
+        ("fast", {"renew": (-4.7, -3.35, -2.1)}), ("fast", {"refresh": 1}),
         ("fast", {"guidance_every": 1}), ("fast", {"additive": 0}),
         ("carried", {"guidance_every": 1}), ("deep", {"refresh": 1}),
         ("tree", {"tree": False}),

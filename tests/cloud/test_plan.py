@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from obclip.cloud.cost import counter, pass_flops, plan_cost
@@ -130,6 +131,9 @@ def test_kept_features_age_no_more_than_the_branching_allowed() -> None:
             snr = log_snr(schedule, 50)
             program = make_plan(name, 2, 50, 50, (2,), schedule).program
             whole = [snr[i] for i, step in enumerate(program) if step.kind == Kind()]
+            assert whole[0] == snr[0]
+            # zero SNR is before all else; later the picture is done and single steps leap by 3
+            whole = [at for at in whole if np.isfinite(at) and at < 6]
             gaps = [b - a for a, b in pairwise(whole)]
             assert max(gaps) < 2.2
 
@@ -213,7 +217,8 @@ def test_a_program_that_cannot_run_is_refused(program: tuple[Step, ...], said: s
         {"depth": 0},
         {"branch": (1.0, 0.0)},
         {"alone": 0},
-        {"additive": 4},
+        {"share_until": 101.0},
+        {"alone_from": -101.0},
         {"renew": (1.0, 0.0)},
     ],
 )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from obclip.cloud.plan import Mix, Node
-from obclip.cloud.state import State, mixed
+from obclip.cloud.state import State, levels, mixed
 
 
 def catch_up(
@@ -32,8 +32,8 @@ def catch_up(
         nodes, old: of this step and of the one before; ``mix`` made the one of the other.
         share: of the difference that is made up for.
     """
-    alpha, sigma = _levels(state, timestep)
-    first_alpha, first_sigma = _levels(state, state.scheduler.timesteps[0])
+    alpha, sigma = levels(state.scheduler, timestep)
+    first_alpha, first_sigma = levels(state.scheduler, state.scheduler.timesteps[0])
     kind = state.scheduler.config.prediction_type
     apart = share * (prediction - stood_for(prediction, nodes, old, mix))
     clean = {"epsilon": -sigma / alpha, "v_prediction": -sigma}.get(kind, 1.0) * apart
@@ -58,9 +58,3 @@ def stood_for(values: Tensor, nodes: tuple[Node, ...], old: tuple[Node, ...], mi
     )  # fmt: skip
     means = torch.einsum("on,in...->io...", within / within.sum(1, keepdim=True), values)
     return mixed(means, mix)
-
-
-def _levels(state: State, timestep: Tensor) -> tuple[float, float]:
-    """(alpha, sigma) of a timestep; their squares sum to one."""
-    bar = float(state.scheduler.alphas_cumprod[int(timestep)])
-    return bar**0.5, (1 - bar) ** 0.5

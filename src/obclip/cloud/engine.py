@@ -14,10 +14,10 @@ from torch import Tensor
 
 from obclip.cloud.attention import install
 from obclip.cloud.catchup import catch_up
-from obclip.cloud.guidance import guided, mean
+from obclip.cloud.guidance import guided, mean, of_each
 from obclip.cloud.passes import Passes, chunks
 from obclip.cloud.plan import Attention, Guidance, Kind, Plan
-from obclip.cloud.state import State, mixed, of_nodes
+from obclip.cloud.state import State, levels, mixed, of_nodes
 from obclip.cloud.unet import check_fits
 from obclip.diffusion.compatibility import check_size
 from obclip.diffusion.denoiser import Conditioning, UNetDenoiser
@@ -165,6 +165,10 @@ class Engine:
         prediction = prediction.reshape(latents.shape)
         if unguided is not None:
             unguided = unguided.reshape(job.images, -1, *latents.shape[2:])
+            if step.guidance is Guidance.SHARED:
+                _, sigma = levels(state.scheduler, timestep)
+                kind = state.scheduler.config.prediction_type
+                unguided = of_each(unguided, latents, mean(latents, step.nodes), sigma, kind)
             state.difference = prediction - unguided
         use = job.guidance > 1 and step.guidance is not Guidance.NONE
         return guided(prediction, state.difference if use else None, job.guidance)

@@ -6,6 +6,8 @@ all a later step needs of the unconditional pass is the difference c - u.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -30,3 +32,22 @@ def mean(latents: Tensor, nodes: tuple[Node, ...]) -> Tensor:
     """The candidates' mean of node latents: (images, nodes, c, h, w) to (images, 1, c, h, w)."""
     share = weights(nodes).to(latents)
     return torch.einsum("n,inchw->ichw", share, latents)[:, None]
+
+
+def of_each(common: Tensor, latents: Tensor, middle: Tensor, sigma: float, kind: str) -> Tensor:
+    """What one pass at the nodes' mean says of each node: (images, 1, ...) to (images, nodes, ...).
+
+    They share the velocity. Shared *noise* would draw nodes together, since noise follows a latent
+    one to one: the more of a latent is noise, the nearer its velocity stays where it was.
+
+    Args:
+        common: the prediction at ``middle``, the mean latent (images, 1, c, h, w).
+        latents: of the nodes, scaled as the model takes them.
+        sigma: share of noise in them.
+        kind: what the model predicts, in diffusers' words.
+    """
+    if kind == "epsilon":
+        return common + sigma * (latents - middle)
+    if kind == "sample":
+        return common + math.sqrt(1 - sigma**2) * (latents - middle)
+    return common

@@ -23,10 +23,11 @@ from obclip.errors import PlanError
 from obclip.protocol.schedule import NoiseSchedule
 
 # log-SNR of steps of 25 on Stable Diffusion's schedule, between them and the step before
-_S1, _S4, _S5, _S6, _S8 = -4.7, -3.4, -3.1, -2.75, -2.15
+_S1, _S4, _S6, _S8 = -4.7, -3.4, -2.75, -2.15
 #: What is kept ages with log-SNR, not with steps, and faster where the picture appears. Stable
 #: Diffusion's first ten steps of 25 end before the second of these.
-_RENEW = (_S5, -1.55, -0.8, 0.0, 0.8, 1.55, 3.1)
+_RENEW = (_S1, -3.35, -1.55, -0.8, 0.0, 0.8, 1.55, 3.1)
+_COMMON = -4.0  # latents are nearly equal until here, and so is what they show without the prompt
 _ALONE = -2.7  # sums of main effects end here: interactions grow with what a latent already shows
 
 #: The plans a request may name. How they were chosen, and their figures: docs/plans.md.
@@ -35,12 +36,12 @@ NAMED: dict[str, Recipe] = {
     "paper-cache": Recipe(published=Published()),
     "paper-reuse": Recipe(published=Published(reuse=True)),
     "balanced": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.75, renew=_RENEW, share_equal=True,
-        refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
+        share_until=_COMMON, guidance_every=2, renew=_RENEW, refresh=7, depth=1,
+        additive=12, alone=3, alone_from=_ALONE, catch_up=0.75,
     ),
     "fast": Recipe(
-        branch=(_S1,), tree=False, catch_up=0.75, renew=_RENEW, share_equal=True, guidance_every=5,
-        refresh=5, depth=1, additive=12, alone=3, alone_from=_ALONE,
+        share_until=_COMMON, guidance_every=7, renew=_RENEW, refresh=7, depth=1,
+        additive=12, alone=3, alone_from=_ALONE, catch_up=0.75,
     ),
 }  # fmt: skip
 
@@ -149,9 +150,7 @@ class _Maker:
         last = max(0, self.split - recipe.alone)  # where everyone runs alone at the latest
         if recipe.alone_from is not None:
             last = min(last, first_step(self.schedule, self.steps, recipe.alone_from))
-        if n == 1 or not recipe.branch:
-            return [(0, (singles(n), None))]
-        at, whole = self._branchings(), (tuple(range(n)),)
+        at, whole = self._branchings() or [0], (tuple(range(n)),)
         if recipe.additive and n >= recipe.additive and len(axes) > 1:
             nodes = sets.marginals(sizes, recipe.crossed)
             effects = sets.main_effects(sizes, recipe.crossed)
@@ -160,6 +159,8 @@ class _Maker:
                 if at[0] == 0:
                     return [(0, (nodes, None)), after]
                 return [(0, (whole, None)), (at[0], (nodes, sets.copies(whole, nodes))), after]
+        if n == 1 or not recipe.branch:
+            return [(0, (singles(n), None))]
         told = [axes[: i + 1] for i in range(len(axes))] if recipe.tree else [axes]
         begins: dict[int, tuple[Node, ...]] = {0: whole}
         for i, axis in enumerate(told):  # of two that begin together the later one stands
@@ -182,6 +183,8 @@ class _Maker:
         recipe = self.recipe
         snr = log_snr(self.schedule, self.steps)
         renewed = {first_step(self.schedule, self.steps, at) for at in recipe.renew}
+        if self.split < self.steps:  # nobody would use what the last step keeps
+            renewed.discard(self.split - 1)
         if self.n == 1:  # who has nobody to branch off renews at the same noise as everyone else
             renewed |= set(self._branchings())
         since_full: int | None = None
@@ -208,7 +211,8 @@ class _Maker:
                 guidance = Guidance.NONE
             elif due and (full or features):
                 equal = index == 0 or (step.mix is not None and len(step.mix[0]) == 1)
-                common = recipe.shared or (recipe.share_equal and equal)
+                early = recipe.share_until is not None and snr[index] <= recipe.share_until
+                common = recipe.shared or (recipe.share_equal and equal) or early
                 guidance, since_guided = Guidance.SHARED if common else Guidance.OWN, 0
             elif since_guided is None:
                 guidance = Guidance.NONE

@@ -43,16 +43,16 @@ class Recipe:
         alone_from: log-SNR from which every candidate of an additive plan runs alone, if that is
             sooner; None for no such point.
         additive: product sets of at least this many candidates run as main effects between the
-            first branch point and the steps alone; 0 for never.
+            first branch point (or the start) and the steps alone; 0 for never.
         crossed: attributes (fewest values first) whose interactions the additive form keeps.
         catch_up: share of what new nodes differ by that is made up for when they begin, as if they
             had been there from the start; of a sum of main effects, the interactions. More than 1
             where the difference seen at a common latent is less than the one seen at their own.
-        shared: one unconditional pass for all nodes, on their mean latent. Predicted noise moves
-            with the latent, so an epsilon model draws its nodes together by this, the more the
-            higher the guidance scale; v hardly moves.
+        shared: one unconditional pass for all nodes, on their mean latent, in all steps.
         share_equal: the unconditional pass is common where all latents are equal, in step 0 and
             where nodes leave a common trunk: this changes nothing but the cost.
+        share_until: log-SNR until which the unconditional pass is common: while latents are nearly
+            noise, what they show without the prompt is nearly one.
         guidance_every: the guidance difference is renewed every so many steps and wherever nodes
             branch off others, else carried.
         guided: (from, to) in log-SNR: outside, the conditional prediction stands alone.
@@ -71,6 +71,7 @@ class Recipe:
     catch_up: float = 0.0
     shared: bool = False
     share_equal: bool = False
+    share_until: float | None = None
     guidance_every: int = 1
     guided: tuple[float, float] | None = None
     refresh: int = 1
@@ -88,15 +89,14 @@ class Recipe:
                 raise _bad(field, value, f"{low} or more")
         if not 0 <= self.catch_up <= 2:
             raise _bad("catch_up", self.catch_up, "0 to 2")
-        if self.alone_from is not None and not -100 <= self.alone_from <= 100:
-            raise _bad("alone_from", self.alone_from, "a log-SNR of -100 to 100, or none")
+        for field, point in (("alone_from", self.alone_from), ("share_until", self.share_until)):
+            if point is not None and not -100 <= point <= 100:
+                raise _bad(field, point, "a log-SNR of -100 to 100, or none")
         for field, points in (("branch", self.branch), ("renew", self.renew)):
             if list(points) != sorted(points):
                 raise _bad(field, points, "ascending log-SNR")
         if self.alone == 0 and not self.additive:
             raise _bad("alone", 0, "1 or more, but in an additive recipe")
-        if self.additive and not self.branch:
-            raise _bad("branch", "none", "a branch point, for an additive recipe")
         if self.published is not None and replace(self, published=None) != Recipe():
             raise _bad("published", "other savings besides", "the published ones alone")
 

@@ -48,6 +48,12 @@ class State:
         )[0].reshape(shape)
 
 
+def levels(scheduler: Any, timestep: Tensor) -> tuple[float, float]:
+    """(alpha, sigma) of a timestep; their squares sum to one."""
+    bar = float(scheduler.alphas_cumprod[int(timestep)])
+    return bar**0.5, (1 - bar) ** 0.5
+
+
 def mixed(values: Tensor, matrix: Mix) -> Tensor:
     """(images, old nodes, ...) to (images, new nodes, ...)."""
     rows = torch.tensor(matrix, dtype=values.dtype, device=values.device)
