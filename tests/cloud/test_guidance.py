@@ -7,12 +7,16 @@ import torch
 from torch import Tensor
 
 from obclip.cloud import engine as engine_module
-from obclip.cloud.engine import Engine
+from obclip.cloud.engine import Engine, Job
 from obclip.cloud.guidance import mean, of_each
 from obclip.cloud.passes import Passes
 from obclip.cloud.plan import singles
+from obclip.cloud.planner import build
+from obclip.cloud.recipe import Recipe
 from obclip.diffusion.denoiser import Conditioning
-from tests.cloud.test_techniques import distance, plan
+from obclip.diffusion.loading import load
+from obclip.diffusion.pairs import find
+from tests.cloud.test_techniques import SIZES, distance, plan
 
 Texts = tuple[Conditioning, Conditioning]
 
@@ -69,3 +73,30 @@ def test_on_noise_that_follows_the_latent_it_stays_near(
     monkeypatch.setattr(engine_module, "of_each", lambda common, *_: common)
     far = distance(engine, plan("shared-uncond"), plan("exact"))
     assert 1e-6 < near <= 0.0034 < 0.017 < far  # .0031 and .0188
+
+
+def test_on_the_bundled_model_the_velocity_is_what_should_be_shared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = find("mini")
+    engine = Engine(load(pair.cloud, vae=False))
+    people = [f"a noto emoji of {who} artist with {tone} skin" for who in ("a woman", "a man")
+              for tone in ("light", "medium", "dark")]  # fmt: skip
+    job = Job(people, (), "dpm++", pair.guidance, 128, 128, 1, 3)
+    made = {until: build(Recipe(share_until=until), 6, 25, 10, SIZES, engine.parts.schedule)
+            for until in (None, -4.0)}  # fmt: skip
+
+    def at(power: int) -> float:
+        """Shared instead: noise (-1), velocity (0), picture (1)."""
+
+        def shared(common: Tensor, x: Tensor, middle: Tensor, sigma: float, _: str) -> Tensor:
+            alpha = max(1e-9, (1 - sigma**2) ** 0.5)
+            factor = {-1: -sigma / alpha, 0: 0.0, 1: alpha / sigma}[power]
+            return common + factor * (x - middle)
+
+        monkeypatch.setattr(engine_module, "of_each", shared)
+        return distance(engine, made[-4.0], made[None], job)
+
+    noise, velocity, picture = map(at, (-1, 0, 1))
+    # .034, .018, .018; shared until -3 it is .040, .051, .053: no named plan shares that long
+    assert max(velocity, picture) < 0.021 < 0.03 < noise

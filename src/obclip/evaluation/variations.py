@@ -61,17 +61,19 @@ def varied(parent: Recipe, rng: np.random.Generator) -> Recipe:
 def _step(parent: Recipe, rng: np.random.Generator) -> Recipe:
     field = str(rng.choice([
         "branch", "branch", "branch", "tree", "alone", "alone_from", "additive", "shared",
-        "guidance_every", "refresh", "depth", "catch_up", "renew",
+        "share_until", "guidance_every", "refresh", "depth", "catch_up", "renew",
     ]))  # fmt: skip
     if field == "branch":
-        points = int(rng.integers(1, 4))
+        points = int(rng.integers(0, 4))  # none: everyone runs from the start
         chosen = rng.choice(len(GRID), points, replace=False)
         return replace(parent, branch=tuple(sorted(GRID[i] for i in chosen)))
     if field == "renew":
         chosen = rng.choice(len(GRID), int(rng.integers(0, 3)), replace=False)
-        return replace(parent, renew=tuple(sorted(GRID[i] for i in chosen)))
-    if field == "alone_from":
-        return replace(parent, alone_from=float(rng.choice(GRID)))
+        later = tuple(at for at in parent.renew if at > GRID[-1])
+        return replace(parent, renew=tuple(sorted(GRID[i] for i in chosen)) + later)
+    if field in ("alone_from", "share_until"):
+        point: dict[str, Any] = {field: float(rng.choice(GRID))}
+        return replace(parent, **point)
     if field in ("tree", "shared"):
         flag: dict[str, Any] = {field: not getattr(parent, field)}
         return replace(parent, **flag)
