@@ -53,7 +53,12 @@ class ObclipError(Exception):
             parts.append(f"expected {self.expected}")
         if self.action:
             parts.append(self.action)
-        return "; ".join(" ".join(part.split()) for part in parts)
+        return "; ".join(" ".join(printable(part).split()) for part in parts)
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey: others' words are among an error's."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 class PromptRefused(ObclipError):  # noqa: N818 an answer, not a fault

@@ -134,11 +134,27 @@ def test_a_cloud_that_is_full_for_hours_is_not_waited_for() -> None:
         return Answer(429, b'{"code":"quota","message":"used up"}', {"retry-after": "90000"})
 
     with between("", cheat) as fake:
-        patience = replace(HURRIED, busy=5.0)
-        with Connection(fake.address, patience=patience) as c, pytest.raises(ObclipError) as error:
+        with Connection(fake.address) as c, pytest.raises(ObclipError) as error:
             c.submit(b"{}")
         assert error.value.code == "quota"
         assert len(fake.received) == 1
+
+
+def test_what_a_server_would_have_remembered_does_not_come_back() -> None:
+    """A retry is the same bytes: a cookie would make each one another."""
+    count = 0
+
+    def cheat(_: str, path: str, answer: Answer) -> Answer:
+        nonlocal count
+        count += 1
+        return Answer(502, b"", {"set-cookie": f"id=track{count}; Path=/"})
+
+    with between("", cheat) as fake:
+        with Connection(fake.address, patience=HURRIED) as c, pytest.raises(ObclipError):
+            c.submit(b"{}")
+        assert len(fake.received) > 2
+        assert len(set(fake.received)) == 1
+        assert b"cookie" not in fake.received[0].lower()
 
 
 @pytest.mark.parametrize("address", ["http://cloud.example", "http://10.0.0.1:80"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from obclip.cloud import loop as loop_module
 from obclip.cloud.engine import Engine, Job
@@ -185,6 +186,66 @@ def test_too_little_memory_makes_calls_smaller_from_then_on(
     served.thread.start()
     assert all(isinstance(r, torch.Tensor) for r in served.wait(4).values())
     assert served.loop.scheduler.rows < 32
+    monkeypatch.setattr(loop_module, "together", real)  # what was short was another program's
+    for i in range(4, 30):
+        served.submit(i, f"{i}", lambda engine: engine.run(JOB, plan))
+    served.wait(30)
+    assert served.loop.scheduler.rows == 32
+
+
+def test_what_has_no_memory_alone_costs_the_others_nothing(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(engine: Engine, calls: Any) -> Any:
+        raise torch.OutOfMemoryError("too large")
+
+    monkeypatch.setattr(loop_module, "together", breaks)
+    served.submit(0, "t", lambda engine: engine.run(JOB, make_plan("exact", 2, 8, 4)))
+    served.thread.start()
+    assert isinstance(served.wait(1)[0], torch.OutOfMemoryError)
+    assert served.loop.scheduler.rows == 32
+
+
+def test_a_job_may_ask_for_smaller_calls(served: Served) -> None:
+    plan = make_plan("exact", 2, 8, 4)
+    served.submit(0, "t", lambda engine: engine.run(replace(JOB, rows=1), plan))
+    served.thread.start()
+    assert isinstance(served.wait(1)[0], torch.Tensor)
+    assert {rows for rows, _ in served.calls} == {1}
+
+
+def test_a_flood_of_prompts_is_read_between_the_calls_of_others(served: Served) -> None:
+    """Reading a prompt takes time and no call: one tenant's many sets wait for one another."""
+    order: list[str] = []
+
+    def reads(name: str) -> Any:
+        def run(engine: Engine) -> str:
+            order.append(name)
+            return name
+
+        return run
+
+    plan = make_plan("exact", 2, 8, 4)
+
+    def draws(engine: Engine) -> Tensor:
+        out = engine.run(JOB, plan, lambda *_: order.append("call"))
+        order.append("drawn")
+        return out
+
+    for i in range(50):
+        served.submit(f"a{i}", "a", reads(f"a{i}"))
+    served.submit("b", "b", draws)
+    served.thread.start()
+    served.wait(51)
+    assert len(order) >= 51
+    assert order.index("drawn") < 20
+
+
+def test_after_the_end_a_job_is_told_so(served: Served) -> None:
+    served.thread.start()
+    served.close()
+    served.submit("late", "t", lambda engine: None)
+    assert isinstance(served.wait(1)["late"], Cancelled)
 
 
 def test_closing_stops_everything(served: Served) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,19 @@ def test_a_quota_is_a_429_until_tomorrow(keyed: Keyed) -> None:
     assert keyed.http.post(URL, content=body(seed=8), headers=keyed.ann).status_code == 202
 
 
+def test_what_no_day_suffices_for_is_not_put_off_till_tomorrow(keyed: Keyed) -> None:
+    answer = keyed.http.post(URL, content=body(steps=9, split=9), headers=keyed.bob)
+    assert (answer.status_code, answer.json()["code"]) == (403, "beyond_quota")
+    assert "retry-after" not in answer.headers
+    assert str(UNITS) in answer.json()["expected"]
+    assert keyed.http.post(URL, content=body(), headers=keyed.bob).status_code == 202
+
+
+def test_a_set_without_steps_is_charged_for_one(keyed: Keyed) -> None:
+    assert keyed.http.post(URL, content=body(split=0), headers=keyed.ann).status_code == 202
+    assert keyed.used()["ann"] == (1, UNITS // 3)
+
+
 def test_what_failed_or_never_began_is_not_charged(keyed: Keyed, backend: Instant) -> None:
     keyed.http.post(URL, content=body(), headers=keyed.ann)
     backend.let(error=RuntimeError("x"))
@@ -155,6 +170,21 @@ def test_one_verdict_for_the_whole_set() -> None:
         assert MARKER not in failed.text
 
 
+def test_a_hook_that_hangs_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moderation, "SECONDS", 0.3)
+    over = threading.Event()
+    monkeypatch.setattr(moderation, "find", lambda _: lambda *__: over.wait(60))
+    with serving(moderation="slow") as http:
+        for seed in range(2 * moderation.AT_ONCE):
+            answer = http.post(URL, content=body(seed=seed))
+            assert (answer.status_code, answer.json()["code"]) == (503, "moderation")
+        assert http.get("/v1/models").status_code == 200
+        over.set()
+        deadline = time.monotonic() + 30
+        while http.post(URL, content=body(seed=99)).status_code != 202:  # its places come free
+            assert time.monotonic() < deadline
+
+
 @pytest.mark.parametrize("name", ["nowhere:x", "json:nothing", "json", "json:__doc__"])
 def test_a_hook_that_is_not_there_stops_the_start(name: str) -> None:
     with pytest.raises(ServerError) as error:
@@ -184,6 +214,7 @@ def test_metrics_tell_the_load_and_nobodys_business() -> None:
         page = http.get("/metrics").text
     assert 'obclip_requests_total{method="POST",route="/v1/generations",status="202"} 1.0' in page
     assert 'obclip_jobs_total{state="done"} 1.0' in page
+    assert f"obclip_units_total {UNITS:.1f}" in page
     assert 'route="other"' in page
     assert MARKER not in page
 

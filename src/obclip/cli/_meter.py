@@ -1,4 +1,4 @@
-"""Keeps the local meter after a generation with a cloud that is not this machine's own."""
+"""Keeps the local meter of what clouds that are not this machine's own are told."""
 
 from __future__ import annotations
 

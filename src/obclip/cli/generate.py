@@ -69,16 +69,19 @@ def command(
         _draw_here(prompt, negative, profile, seed, images, output, quiet=quiet)
         return
     expansion = _expand(prompt, negative, profile, no_privacy=no_privacy)
-    with Errand(fresh=seed is None) as errand:
+
+    def told() -> None:  # whatever comes of it, that cloud will have seen the set
+        if profile.server is not None:
+            from obclip.cli._meter import remember
+
+            remember(profile.server, expansion)
+
+    with Errand(fresh=seed is None, on_send=told) as errand:
         result = _draw(expansion, profile, seed, images, errand, quiet=quiet)
         written = _write(output, result.pictures)
         if show_cloud is not None:
             _write_sheet(show_cloud, expansion.candidates, result, profile)
         errand.done()
-    if profile.server is not None:
-        from obclip.cli._meter import remember
-
-        remember(profile.server, expansion)
     if not quiet:
         from obclip.cli import _story
 
@@ -93,7 +96,7 @@ def _expand(prompt: str, negative: str | None, profile: Profile, *, no_privacy: 
     from obclip.privacy import expand, unprotected
 
     if no_privacy:
-        _refuse_empty(prompt)
+        _refuse_unreadable(prompt, negative)
         return unprotected(prompt, negative)
     if not profile.privacy.protected():
         raise ProfileError(
@@ -108,11 +111,17 @@ def _expand(prompt: str, negative: str | None, profile: Profile, *, no_privacy: 
     return expansion
 
 
-def _refuse_empty(prompt: str) -> None:
+def _refuse_unreadable(prompt: str, negative: str | None) -> None:
     from obclip.errors import PromptRefused
 
     if not prompt.strip():
         raise PromptRefused("empty_prompt", "the prompt is empty")
+    try:
+        f"{prompt} {negative or ''}".encode()
+    except UnicodeEncodeError:
+        raise PromptRefused(
+            "bad_character", "the prompt is not text", hint=("write it in UTF-8",)
+        ) from None
 
 
 def _draw(
@@ -149,7 +158,7 @@ def _draw_here(
     from obclip.client.profile import local_key
     from obclip.privacy.seed import device_seed, fresh_seed
 
-    _refuse_empty(prompt)
+    _refuse_unreadable(prompt, negative)
     number = fresh_seed() if seed is None else device_seed(seed, local_key())
     with progress(quiet=quiet) as on_stage:
         result = generate_on_device(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -77,6 +78,12 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(f"Error ({error.code}): {error}", err=True)
         sys.exit(1)
     except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:  # its text could quote a prompt
+        if os.environ.get("OBCLIP_DEBUG"):
+            raise
+        click.echo(f"Error (fault): a fault of ObCLIP itself ({type(error).__name__}); "
+                   "OBCLIP_DEBUG=1 shows where, for a report", err=True)  # fmt: skip
         sys.exit(1)
     gc.freeze()  # the end of the process frees everything: no last look for cycles (0.6 s)
     sys.exit(code if isinstance(code, int) else 0)

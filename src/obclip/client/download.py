@@ -125,6 +125,8 @@ def download(
             request = build(seed) if errand is None else errand.request(build, seed)
             latents = _remembered(errand, shape)
             if latents is None:
+                if errand is not None:
+                    errand.on_send()
                 latents = _ask(connection, request, shape, report, on_stage)
             validate(latents)
         finally:

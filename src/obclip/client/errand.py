@@ -32,8 +32,15 @@ def _locks() -> Any:
 class Errand:
     """Used as a context manager around one generation; ``done()`` once its picture is written."""
 
-    def __init__(self, cache: ResultCache | None = None, *, fresh: bool = True) -> None:
-        """``fresh``: the user named no seed, so that an unfinished run's may be taken up."""
+    def __init__(
+        self, cache: ResultCache | None = None, *, fresh: bool = True,
+        on_send: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """``fresh``: the user named no seed, so that an unfinished run's may be taken up.
+
+        ``on_send`` is called when the set is about to leave, and not for an answer kept here.
+        """
+        self.on_send = on_send
         self.cache = cache or ResultCache()
         self._fresh = fresh
         self._name: str | None = None

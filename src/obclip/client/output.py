@@ -10,6 +10,9 @@ from PIL import Image
 
 from obclip.errors import OutputError
 
+#: Bytes of a name: of the 255 that systems allow some are for the temporary file beside it.
+_LONGEST = 230
+
 
 def check_target(file: Path, *, suffixes: tuple[str, ...] = (".png",)) -> None:
     """Refuses a place that cannot be written to before any work is done.
@@ -19,7 +22,13 @@ def check_target(file: Path, *, suffixes: tuple[str, ...] = (".png",)) -> None:
     """
     if file.suffix.lower() not in suffixes:
         raise _bad("cannot write that kind of file", file, " or ".join(suffixes))
-    if file.is_dir():
+    if len(os.fsencode(file.name)) > _LONGEST:
+        raise _bad("the file's name is too long", file, f"at most {_LONGEST} bytes")
+    try:
+        folder = file.is_dir()
+    except (OSError, ValueError):
+        raise _bad("not a file's name here", file, "a path of this system") from None
+    if folder:
         raise _bad("the output is a folder", file, "a file name")
     if not file.absolute().parent.is_dir():
         raise _bad("no folder to write to", file, f"an existing folder {file.absolute().parent}")

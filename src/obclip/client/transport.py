@@ -17,7 +17,7 @@ import httpx
 
 from obclip.client import answers
 from obclip.client.answers import printable as printable
-from obclip.client.patience import AWAY, BUSY, DEFAULT, Clock, Patience
+from obclip.client.patience import AWAY, BUSY, DEFAULT, Clock, Patience, retry_after
 from obclip.client.trust import trusted, untrusted
 from obclip.errors import ObclipError, ProtocolError, ServerError, TransportError
 from obclip.protocol import limits
@@ -197,6 +197,7 @@ class Connection:
             raise self._too_slow()
         most = self.patience.retries if self._met else self.patience.first_retries
         headers = {"content-type": "application/json"} if body else {}
+        self._client.cookies.clear()  # a retry is the same bytes, whatever a server would plant
         try:
             with self._client.stream(
                 method, path, content=body or None, headers=headers,
@@ -206,7 +207,8 @@ class Connection:
                 wait = self.patience.pause(failures, response.headers)
                 if response.status_code in AWAY and failures < most:
                     return wait, 1
-                if response.status_code in BUSY and time.monotonic() + wait < busy_until:
+                asked = max(wait, retry_after(response.headers.get("retry-after", "")))
+                if response.status_code in BUSY and time.monotonic() + asked < busy_until:
                     return wait, 0
                 if response.status_code >= 300:
                     raise answers.refused(response)

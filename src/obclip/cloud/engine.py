@@ -32,7 +32,10 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the engine needs of a request; prompts are encoded in the order given."""
+    """What the engine needs of a request; prompts are encoded in the order given.
+
+    ``rows`` caps those of a model call below the engine's own cap; 0 for that one.
+    """
 
     prompts: Sequence[str]
     negatives: Sequence[str]
@@ -42,6 +45,7 @@ class Job:
     width: int
     images: int
     seed: int
+    rows: int = 0
 
 
 class Engine:
@@ -127,9 +131,9 @@ class Engine:
 
     def _passes(self, job: Job, plan: Plan, on_step: OnStep | None) -> Passes:
         guidance = job.guidance > 1
+        batch = min(self.batch, job.rows or self.batch)
         total = sum(
-            len(chunks(plan, i, job.images, self.batch, guidance=guidance))
-            for i in range(plan.split)
+            len(chunks(plan, i, job.images, batch, guidance=guidance)) for i in range(plan.split)
         )
         done = 0
 
@@ -139,9 +143,7 @@ class Engine:
             if on_step is not None:
                 on_step(done, total)
 
-        return Passes(
-            self.parts.unet, self.denoiser, plan, job.images, self.batch, guidance, called
-        )
+        return Passes(self.parts.unet, self.denoiser, plan, job.images, batch, guidance, called)
 
     def _predict(
         self, job: Job, plan: Plan, index: int, state: State, passes: Passes,

@@ -55,7 +55,7 @@ class Loop:
     ) -> None:  # fmt: skip
         self.engine = SharedEngine(parts, self, batch=rows)
         self.scheduler = Scheduler(rows=rows, memory=memory)
-        self._bytes, self._on_call = bytes_a_cell, on_call
+        self._rows, self._bytes, self._on_call = rows, bytes_a_cell, on_call
         self._tasks: dict[Name, _Task] = {}
         self._current: _Task | None = None
         self._hub: Any = None
@@ -74,10 +74,15 @@ class Loop:
             run: given the engine; what it returns is the result.
             end: told (result, None) or (None, error), on the loop's thread; ``Cancelled`` too.
             held: bytes that it holds while it runs.
+
+        Once closed, or after a fault of its own, ``end`` is told ``Cancelled`` at once.
         """
         with self._lock:
-            self._arrived[name] = _Task(run, end, tenant, held)
-            self._lock.notify_all()
+            if not self._closed:
+                self._arrived[name] = _Task(run, end, tenant, held)
+                self._lock.notify_all()
+                return
+        end(None, Cancelled())
 
     def cancel(self, name: Name) -> None:
         """Stops a run at its next pass, or takes it out of the queue; from any thread."""
@@ -102,13 +107,17 @@ class Loop:
         try:
             self._work()
         except Exception as error:
-            self._closed = True
+            with self._lock:
+                self._closed = True
+                arrived, self._arrived = self._arrived, {}
             for name in list(self._tasks):
                 self._end(name, None, error.with_traceback(None))
+            for task in arrived.values():
+                task.end(None, error.with_traceback(None))
 
     def _work(self) -> None:
         while self._news():
-            for name in self.scheduler.start():
+            for name in self.scheduler.start(each=1):
                 self._begin(name)
             chosen = self.scheduler.next()
             if chosen:
@@ -156,8 +165,10 @@ class Loop:
         begun = time.perf_counter()
         try:
             answers: list[Answer | Exception] = list(together(self.engine, calls))
+            # another program's memory may have been what was short
+            self.scheduler.rows = min(self._rows, self.scheduler.rows + 1)
         except Exception as error:
-            if isinstance(error, torch.OutOfMemoryError):
+            if isinstance(error, torch.OutOfMemoryError) and len(calls) > 1:
                 self.scheduler.rows = max(1, self.scheduler.rows // 2)
             answers = [error] if len(calls) == 1 else [self._alone(call) for call in calls]
         if self._on_call is not None:

@@ -88,15 +88,22 @@ class Scheduler:
         job = _Job(tenant, held, self._count)
         self._jobs[name] = queue.waiting[name] = job
 
-    def start(self) -> list[Name]:
+    def start(self, each: int = 0) -> list[Name]:
         """Jobs to start now: those with the fewest running first, while memory allows it.
 
         The first job of all starts in any case: what cannot fit was refused before.
+
+        Args:
+            each: jobs of one tenant at most, 0 for any number: a start reads prompts, and whoever
+                has many waits between them as others' calls are made.
         """
         started: list[Name] = []
+        counts: dict[str, int] = {}
         while True:
             queues = [q for q in self._tenants.values() if q.waiting]
             queues = [q for q in queues if len(q.running) < self.window]
+            if each:
+                queues = [q for q in queues if counts.get(_of(q), 0) < each]
             if not queues:
                 return started
             queue = min(queues, key=lambda q: (len(q.running), q.clock, _oldest(q.waiting)))
@@ -105,6 +112,7 @@ class Scheduler:
                 quarters = 2 if queue.running else 3
                 if self.held + job.held > self.memory * quarters // 4:
                     return started
+            counts[job.tenant] = counts.get(job.tenant, 0) + 1
             del queue.waiting[name]
             queue.running[name] = job
             self.held += job.held
@@ -174,6 +182,10 @@ class Scheduler:
         if not self._jobs:
             self._tenants.clear()
             self._now = 0.0
+
+
+def _of(queue: _Tenant) -> str:
+    return next(iter(queue.waiting.values())).tenant
 
 
 def _oldest(jobs: dict[Name, _Job]) -> int:

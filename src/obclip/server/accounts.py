@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from obclip.errors import ServerError
+from obclip.errors import RequestError, ServerError
 
 PREFIX = "obk"
 _SCHEMA = """
@@ -136,7 +136,8 @@ class Accounts:
         """Books a job; the ticket is for ``settle``.
 
         Raises:
-            ServerError: code ``quota`` when the day's units do not suffice.
+            ServerError: code ``quota`` when what is left of the day's units does not suffice.
+            RequestError: code ``beyond_quota`` when no day's would.
         """
         day = _day()
         with _storage(), self._lock, self._change():
@@ -144,6 +145,11 @@ class Accounts:
                 "SELECT quota, coalesce(units, 0) FROM keys LEFT JOIN usage ON key=id AND day=? "
                 "WHERE id=?", (day, ident),
             ).fetchone()  # fmt: skip
+            if quota is not None and units > quota:
+                raise RequestError(
+                    "more than a whole day's quota", code="beyond_quota", got=f"{units} units",
+                    expected=f"at most {quota} a day (N x pictures x k x height x width)",
+                )  # fmt: skip
             if quota is not None and used + units > quota:
                 raise ServerError(
                     "the day's quota is used up", code="quota", got=f"{used} + {units} units",

@@ -6,6 +6,7 @@ Does not protect: the set itself from this server; it is what the server is for.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ def app_over(backend: Backend, settings: Settings, metrics: Metrics | None = Non
             accounts.settle(job.ticket, refund=unused)
         metrics.jobs.labels(job.state).inc()
         if job.state == "done":
+            metrics.units.inc(job.units)
             metrics.job_seconds.labels("waiting").observe(max(0.0, job.began - job.came))
             metrics.job_seconds.labels("running").observe(job.ended - job.began)
         say(
@@ -176,7 +178,9 @@ def _generations(
     @app.delete("/v1/generations/{job_id}", status_code=204)
     async def cancel(request: Request, job_id: str) -> Response:
         """Stops a job, or drops its answer."""
-        if not jobs.cancel(await intake.who(request), job_id):
+        tenant = await intake.who(request)
+        # in a thread: the records of what it was charged may have to wait for their disk
+        if not await asyncio.to_thread(jobs.cancel, tenant, job_id):
             raise unknown_job()
         return Response(status_code=204)
 

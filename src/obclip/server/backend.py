@@ -77,8 +77,12 @@ class Backend(Protocol):
 
 
 def units(request: GenerateRequest) -> int:
-    """What a request is charged: latents x steps x pixels (N x pictures x k x height x width)."""
-    return request.n * request.images * request.split * request.height * request.width
+    """What a request is charged: latents x steps x pixels (N x pictures x k x height x width).
+
+    One step at least: prompts are read and answers kept for k = 0 too.
+    """
+    steps = max(1, request.split)
+    return request.n * request.images * steps * request.height * request.width
 
 
 def model_info(name: str, engine: Engine, guidance: float) -> ModelInfo:

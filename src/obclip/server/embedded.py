@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -132,7 +133,8 @@ class Embedded:
     ) -> None:  # fmt: skip
         def run(engine: Engine) -> bytes:
             on_step(0, request.split)
-            latents = engine.run(_job(request), self._plan(request), on_step)
+            job = replace(_job(request), rows=self._rows(request))
+            latents = engine.run(job, self._plan(request), on_step)
             return encode_latents(latents.half().numpy())
 
         def end(answer: Any, error: BaseException | None) -> None:
@@ -154,6 +156,10 @@ class Embedded:
         if self._threads:
             torch.set_num_threads(self._threads)
         self._loop.serve()
+
+    def _rows(self, request: GenerateRequest) -> int:
+        """Rows of one of its calls: a quarter of the memory, which no running job may hold."""
+        return max(1, self.memory // 4 // max(1, self.footprint.row(request)))
 
     def _plan(self, request: GenerateRequest) -> Plan:
         return _plan(

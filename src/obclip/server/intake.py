@@ -16,7 +16,7 @@ from obclip.server.backend import Backend, units
 from obclip.server.job import Job
 from obclip.server.jobs import Jobs
 from obclip.server.logs import say
-from obclip.server.moderation import Hook, judge
+from obclip.server.moderation import Hook, Moderator
 from obclip.server.settings import Settings
 
 #: The one tenant of a server without keys.
@@ -33,7 +33,7 @@ class Intake:
         hook: Hook | None,
     ) -> None:  # fmt: skip
         self._backend, self._jobs, self._settings = backend, jobs, settings
-        self._accounts, self._hook = accounts, hook
+        self._accounts, self._moderator = accounts, Moderator(hook)
         self._turn = asyncio.Lock()  # so that equal bytes at once are charged once
 
     async def who(self, request: Request) -> str:
@@ -67,7 +67,7 @@ class Intake:
         size = self._answer_bytes(request)
         self._jobs.check_room(tenant, size)
         self._check_memory(size)
-        await judge(self._hook, request)
+        await self._moderator.judge(request)
         async with self._turn:
             known = self._jobs.known(tenant, name)
             if known is not None:
@@ -79,7 +79,7 @@ class Intake:
             try:
                 job = self._jobs.submit(
                     tenant, name, request, ratio=admission.ratio, held=admission.held, size=size,
-                    ticket=ticket,
+                    ticket=ticket, units=units(request),
                 )  # fmt: skip
             except ServerError:
                 if self._accounts is not None:

@@ -21,6 +21,7 @@ class Job:
         id: SHA-256 of the request's bytes; ``key`` is unique to this attempt.
         size: bytes of the answer, reserved from the start.
         ticket: of the booking (``Accounts.charge``); 0 for none.
+        units: what it is charged.
         came, began, ended, expires: seconds of the monotonic clock.
         watchers: called at each change of state, from any thread.
     """
@@ -32,6 +33,7 @@ class Job:
     ratio: float = 0.0
     size: int = 0
     ticket: int = 0
+    units: int = 0
     state: str = "queued"
     step: int = 0
     answer: bytes | None = None

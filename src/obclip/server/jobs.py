@@ -82,7 +82,7 @@ class Jobs:
 
     def submit(
         self, tenant: str, job_id: str, request: GenerateRequest, *, ratio: float = 0.0,
-        held: int = 0, size: int = 0, ticket: int = 0,
+        held: int = 0, size: int = 0, ticket: int = 0, units: int = 0,
     ) -> Job:  # fmt: skip
         """The job of this content: a new one, or the one that is there already (a retry).
 
@@ -95,7 +95,7 @@ class Jobs:
                 return known
             self.check_room(tenant, size)
             key = f"{next(self._count)}"
-            job = Job(job_id, tenant, key, request.split, ratio, size, ticket)
+            job = Job(job_id, tenant, key, request.split, ratio, size, ticket, units)
             job.expires = job.came + self._settings.deadline_seconds
             self._jobs[tenant, job_id] = job
             self._jobs.move_to_end((tenant, job_id))
@@ -104,8 +104,11 @@ class Jobs:
         def step(done: int, total: int) -> None:
             if job.unwanted or self._closed:
                 raise Stopped
-            if job.state == "queued":
-                job.state, job.began = "running", time.monotonic()
+            with self._lock:
+                begins = job.state == "queued"
+                if begins:
+                    job.state, job.began = "running", time.monotonic()
+            if begins:
                 job.tell()
             job.step, job.steps = done, total
 

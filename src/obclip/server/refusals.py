@@ -15,6 +15,7 @@ STATUS: dict[str, int] = {
     "bad_http": 400,
     "unauthorized": 401,
     "refused": 403,
+    "beyond_quota": 403,
     "not_found": 404,
     "bad_method": 405,
     "slow": 408,

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
-from fastapi import Response
+from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from obclip.server.job import OVER, Job
 
+#: Bytes of an answer that are given to the line at a time.
+_PIECE = 1 << 16
 OCTETS = "application/octet-stream"
 #: Steps are told no more often than this; a change of state is told at once.
 _PULSE_SECONDS = 0.1
@@ -58,5 +60,15 @@ class Answer(Response):
         self._sent = sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(scope, receive, send)
-        self._sent()
+        """In pieces: a server waits with the next one until the line has taken the last."""
+        head = {"type": "http.response.start", "status": self.status_code}
+        await send({**head, "headers": self.raw_headers})
+        body = memoryview(self.body)
+        last = max(0, (len(body) - 1) // _PIECE * _PIECE)
+        for at in range(0, last, _PIECE):
+            piece = bytes(body[at : at + _PIECE])
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        gone = await Request(scope, receive).is_disconnected()  # after the last nobody could tell
+        await send({"type": "http.response.body", "body": bytes(body[last:])})
+        if not gone:
+            self._sent()
