@@ -38,14 +38,15 @@ class Model:
         """Raises RequestError for a size that the model cannot make."""
         from obclip.diffusion.architectures import schedule_of, side_of, unet_of
         from obclip.errors import RequestError
+        from obclip.protocol.limits import MAX_SIDE
 
         config, factor, tokens = unet_of(pair.cloud)
-        side = size or side_of(pair, config, factor)
+        side = side_of(pair, config, factor) if size is None else size
         multiple = factor * 2 ** (len(config["block_out_channels"]) - 1)
-        if side < multiple or side % multiple:
+        if not multiple <= side <= MAX_SIDE or side % multiple:
             raise RequestError(
                 "size does not fit the model", code="bad_size", got=side,
-                expected=f"a multiple of {multiple}",
+                expected=f"a multiple of {multiple}, {multiple} to {MAX_SIDE}",
             )  # fmt: skip
         schedule = schedule_of(pair.cloud)
         return Model(pair, config, side, side // factor, tokens, dtype, schedule)

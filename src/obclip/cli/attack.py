@@ -39,19 +39,22 @@ def command(
     quick: bool, trials: int | None, only: str, pictures: int, texts: Path | None,
     jobs: int | None, markdown: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Play every privacy game against every method. Exit code 1 when a promise is broken."""
+    """Play every privacy game against every method. Exit code 1 when a promise is broken.
+
+    Wrong usage is 2.
+    """
     import os
 
     from obclip.cli._told import told
-    from obclip.errors import RequestError
-    from obclip.evaluation.attacks.run import broken, extras, run, statement
+    from obclip.evaluation.attacks.run import bouts, broken, extras, run, statement
 
     if trials is not None and not 8 <= trials <= 1_000_000:
-        raise RequestError("trials out of range", got=trials, expected="8 to 1000000")
+        raise click.UsageError(f"trials out of range; got {trials}, expected 8 to 1000000")
     if jobs is not None and not 1 <= jobs <= 256:
-        raise RequestError("jobs out of range", got=jobs, expected="1 to 256")
+        raise click.UsageError(f"jobs out of range; got {jobs}, expected 1 to 256")
     if not 0 <= pictures <= MOST_PICTURES:
-        raise RequestError("pictures out of range", got=pictures, expected=f"0 to {MOST_PICTURES}")
+        raise click.UsageError(f"pictures out of range; got {pictures}, expected 0 to "
+                               f"{MOST_PICTURES}")  # fmt: skip
     # first, so that a file that cannot be read is told before the long part
     with told("pictures", quiet=as_json) as on_picture:
         reported = extras(pictures, texts, only, on_picture)
@@ -62,7 +65,11 @@ def command(
         )  # fmt: skip
     results += reported
     if not results:
-        raise RequestError("no game of that name", code="no_game", got=only)
+        names = sorted({b.game.name for b in bouts()} | {b.method for b in bouts()})
+        raise click.UsageError(
+            f"no game or method with {only!r} in its name; expected a part of one of: "
+            f"{'; '.join(names)}; and --pictures N for the game of published pictures"
+        )
     bad = broken(results)
     if as_json:
         click.echo(json.dumps({

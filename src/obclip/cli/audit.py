@@ -51,6 +51,13 @@ def command(
     if not prompts:
         raise click.ClickException(f"{file} holds no prompt; expected one a line, or JSON rows.")
     known, bad_labels = read_labels(_lines(labels)) if labels else (None, [])
+    if labels and not known:
+        raise click.ClickException(
+            f"{labels} holds no label ({len(bad_labels)} lines cannot be read); expected JSON "
+            'rows with "id" and "mentions".'
+        )
+    if plot is not None and plot.suffix != ".svg":
+        raise click.ClickException(f"{plot} is no picture that can be drawn; expected FILE.svg.")
     audit = measure(prompts, settings, known)
     for one, name in [(b, file) for b in bad] + [(b, labels) for b in bad_labels]:
         click.echo(f"{name}, line {one.line}: {one.message}; left out.", err=True)

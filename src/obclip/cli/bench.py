@@ -87,12 +87,19 @@ def command(
     from obclip.diffusion.pairs import PAIRS, find
     from obclip.errors import RequestError
     from obclip.evaluation.bench.rows import chosen
+    from obclip.protocol.limits import MAX_CANDIDATES
 
     form = "json" if as_json else "markdown" if markdown else "table"
     rows, sizes, splits = chosen(methods), _numbers("--n", ns), _numbers("--k", ks)
     if not bandwidth > 0:
         raise RequestError("bandwidth out of range", got=bandwidth, expected="above 0 Mbit/s")
     real = [PAIRS[p] for p in PAIRS if p != "mini"] if pair == "mini" else [find(pair)]
+    if max(splits) > STEPS:
+        raise RequestError("split out of range", code="bad_split", got=ks, expected=f"1 to {STEPS}")
+    if max(sizes) > MAX_CANDIDATES:
+        raise RequestError(
+            "too many candidates", code="bad_n", got=ns, expected=f"1 to {MAX_CANDIDATES}"
+        )
     if kind == "costs":
         _costs(real, rows, sizes, splits, form)
         return
@@ -104,8 +111,6 @@ def command(
 
         peers(find(pair), sizes, rounds=100 if quick else 1000, form=form)
         return
-    if max(splits) > STEPS:
-        raise RequestError("split out of range", code="bad_split", got=ks, expected=f"0 to {STEPS}")
     number = count if count is not None else (3 if quick else 40)
     if number < 1:
         raise RequestError("count out of range", code="bad_count", got=number, expected="1 or more")
@@ -125,7 +130,7 @@ def _numbers(option: str, text: str) -> list[int]:
         found = []
     if not found or min(found) < 1:
         raise RequestError(f"bad {option}", code="bad_numbers", got=text, expected="such as 2,6")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _judge(
@@ -176,7 +181,7 @@ def _draw(
     cloud, device = _models(pair, *place)
     side = cloud.parts.side
     about: dict[str, Any] = {
-        "pair": pair.name, "prompts": source, "steps": STEPS, "guidance": pair.guidance,
+        "pair": pair.name, "prompts": _source(source), "steps": STEPS, "guidance": pair.guidance,
         "side": side, "scheduler": "dpm++", "dtype": place[1],
         "weights": _weights(cloud, device), "plans": recipes(), "version": __version__,
     }  # fmt: skip
@@ -200,6 +205,14 @@ def _draw(
         "minutes of this call": round((time.perf_counter() - begun) / 60, 1),
     }  # fmt: skip
     show(lines, work, found, about, bandwidth, out, form)
+
+
+def _source(name: str) -> str:
+    """A file's name and what is in it: pictures of other prompts are another run's."""
+    import hashlib
+
+    file = Path(name)
+    return f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()[:8]}" if file.is_file() else name
 
 
 def _models(pair: Pair, device: str, dtype: str) -> tuple[Device, Device]:

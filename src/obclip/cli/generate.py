@@ -63,6 +63,12 @@ def command(
         )
     for file in (output, *([show_cloud] if show_cloud else [])):
         check_target(file)
+    if show_cloud and show_cloud.resolve() in [
+        f.resolve() for f in (output, *_files(output, images))
+    ]:
+        raise click.UsageError(
+            f"--output and --show-cloud are one file ({show_cloud}); give each a name of its own."
+        )
     profile.public.check(images)
     find(profile.public.pair)
     if device_only:
@@ -170,16 +176,17 @@ def _draw_here(
         _story.tell_device_only(result.report, written)
 
 
-def _write(output: Path, pictures: list[Image.Image]) -> list[Path]:
+def _files(output: Path, count: int) -> list[Path]:
     """``out.png``, or ``out-1.png``, ``out-2.png``, ... for several."""
+    if count < 2:
+        return [output]
+    return [output.with_name(f"{output.stem}-{i}{output.suffix}") for i in range(1, count + 1)]
+
+
+def _write(output: Path, pictures: list[Image.Image]) -> list[Path]:
     from obclip.client.output import write_png
 
-    files = [output]
-    if len(pictures) > 1:
-        files = [
-            output.with_name(f"{output.stem}-{i}{output.suffix}")
-            for i in range(1, len(pictures) + 1)
-        ]
+    files = _files(output, len(pictures))
     for file, picture in zip(files, pictures, strict=True):
         write_png(file, picture)
     return files

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from obclip.cli._plan_numbers import Model
@@ -52,6 +53,7 @@ def command(
     sets: int, most: str | None, output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show what the cloud computes for each candidate in each step, and what it costs."""
+    _check_given(tune=tune, curve=curve)
     if tune:
         from obclip.cli._tune import search
 
@@ -61,13 +63,17 @@ def command(
     from obclip.cloud.planner import make_plan
     from obclip.diffusion.pairs import find
     from obclip.errors import PlanError
-    from obclip.protocol.limits import MAX_CANDIDATES
+    from obclip.protocol.limits import MAX_CANDIDATES, MAX_STEPS
 
     if output is not None and output.suffix not in (".svg",) + ((".png",) if not curve else ()):
         raise PlanError(
-            "unknown kind of picture", got=output.suffix,
+            "unknown kind of picture", got=output.name,
             expected=".svg" if curve else " or ".join(_KINDS),
         )  # fmt: skip
+    if not 1 <= steps <= MAX_STEPS:
+        raise PlanError(
+            "steps out of range", code="bad_steps", got=steps, expected=f"1 to {MAX_STEPS}"
+        )
     known = find(pair)
     if curve:
         _curve(Model.of(known, size, dtype), name, steps, split, output, as_json)
@@ -89,6 +95,21 @@ def command(
         click.echo(json.dumps(_as_dict(plan, cost, model, counts) | extra))
         return
     _say(plan, cost, model, extra)
+
+
+def _check_given(*, tune: bool, curve: bool) -> None:
+    """Refuses options that would change nothing."""
+    context = click.get_current_context()
+    idle = {"minutes": tune, "floor": tune, "sets": tune, "most": tune}
+    if curve or tune:
+        idle |= {"attributes": False, "budget": False, "seconds": False}
+    if tune:
+        idle |= {"size": False, "name": False}
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if not idle.get(parameter.name or "", True) and source is ParameterSource.COMMANDLINE:
+            mode = "--tune" if tune else "--curve" if curve else "a plan without --tune"
+            raise click.UsageError(f"{parameter.opts[0]} changes nothing with {mode}.")
 
 
 def _say(plan: Plan, cost: Cost, model: Model, extra: dict[str, Any]) -> None:
@@ -219,6 +240,8 @@ def value_counts(attributes: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for item in filter(None, (part.strip() for part in attributes.split(","))):
         name, given, count = item.partition("=")
+        if name in counts:
+            raise ProfileError("an attribute twice", got=name, expected="each once")
         if given:
             if not count.isdecimal() or int(count) < 1:
                 raise ProfileError("bad count", got=item, expected="NAME=COUNT, 1 or more")

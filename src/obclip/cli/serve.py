@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
+
+
+class Number(click.FloatRange):
+    """A number: ``nan`` passes every range, and ``inf`` is no number of seconds or bytes."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        found: float = super().convert(value, param, ctx)
+        if not isfinite(found):
+            self.fail(f"{value} is not a number", param, ctx)
+        return found
+
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -28,22 +40,22 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
               metavar="FEWEST MOST", help="Engines of a fleet (--engine ray).")  # fmt: skip
 @click.option("--batch", default=32, show_default=True, type=click.IntRange(1),
               help="Rows of one model call at most, of all users together.")  # fmt: skip
-@click.option("--largest", default=4.0, show_default=True, type=click.FloatRange(1),
+@click.option("--largest", default=4.0, show_default=True, type=Number(1),
               metavar="TIMES",
               help="Most pixels of a picture, as a multiple of the model's own.")  # fmt: skip
-@click.option("--memory", default=0.0, show_default=True, type=click.FloatRange(0), metavar="GIB",
+@click.option("--memory", default=0.0, show_default=True, type=Number(0), metavar="GIB",
               help="For calls, runs and answers; 0: most of what is free.")  # fmt: skip
 @click.option("--queue", default=64, show_default=True, type=click.IntRange(1),
               help="Open jobs at most; more are told to come back.")  # fmt: skip
 @click.option("--tenant-queue", default=0, show_default=True, type=click.IntRange(0),
               help="The same for one key; 0: no limit of its own.")  # fmt: skip
 @click.option("--keep", "keep_seconds", default=300.0, show_default=True, metavar="SECONDS",
-              type=click.FloatRange(1), help="How long an answer waits.")  # fmt: skip
+              type=Number(1), help="How long an answer waits.")  # fmt: skip
 @click.option("--deadline", "deadline_seconds", default=600.0, show_default=True,
-              metavar="SECONDS", type=click.FloatRange(1),
+              metavar="SECONDS", type=Number(1),
               help="A job that takes longer is stopped.")  # fmt: skip
 @click.option("--drain", "drain_seconds", default=30.0, show_default=True, metavar="SECONDS",
-              type=click.FloatRange(0), help="After SIGTERM, for what was accepted.")  # fmt: skip
+              type=Number(0), help="After SIGTERM, for what was accepted.")  # fmt: skip
 @click.option("--database", type=_FILE, metavar="FILE",
               help="Keys and usage (obclip keys); with it every request needs a key.")  # fmt: skip
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate chain, PEM.")

@@ -43,7 +43,7 @@ class NoiseSchedule:
         """Reads a diffusers scheduler config.
 
         Raises:
-            ModelError: a field is missing; old configs default as diffusers does.
+            ModelError: a field is missing or no number; old configs default as diffusers does.
         """
         try:
             return NoiseSchedule(
@@ -59,6 +59,10 @@ class NoiseSchedule:
         except KeyError as error:
             raise ModelError(
                 "scheduler config lacks a field", got="nothing", expected=str(error.args[0])
+            ) from None
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                "scheduler config holds no number", got=str(error), expected="numbers as diffusers'"
             ) from None
 
     def differences(self, other: NoiseSchedule) -> tuple[str, ...]:

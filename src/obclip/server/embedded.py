@@ -78,6 +78,12 @@ class Embedded:
         self.footprint = Footprint(engine)
         free = free_device(engine.parts.unet.device)
         self.memory = settings.memory or round(SHARE * free)
+        least = round(self.footprint.a_cell * (info.height // info.latent_factor) ** 2)
+        if least > self.memory:
+            raise ServerError(
+                "this memory is less than one row of a model call", code="no_memory",
+                got=f"{self.memory} bytes", expected=f"at least {least}", action="more --memory",
+            )  # fmt: skip
         self._loop = Loop(
             engine.parts, rows=settings.batch, memory=self.memory,
             bytes_a_cell=self.footprint.a_cell, on_call=on_call,

@@ -97,4 +97,4 @@ def chosen(names: str | None) -> tuple[Row, ...]:
                 "unknown method", code="bad_method", got=name, expected=", ".join(known)
             )
         out.append(known[name])
-    return tuple(out)
+    return tuple(dict.fromkeys(out))

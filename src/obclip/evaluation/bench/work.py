@@ -63,7 +63,7 @@ class Work:
             )  # fmt: skip
         for i, line in enumerate(whole[1:]):
             found = _done(line, i + 2)
-            if _readable(folder / found.file):
+            if _readable(folder / found.file, about.get("side")):
                 self.done[found.key] = found
         self._write([{"about": about}, *(asdict(d) for d in self.done.values())])
 
@@ -120,14 +120,14 @@ def _damaged(number: int) -> RequestError:
     )  # fmt: skip
 
 
-def _readable(file: Path) -> bool:
-    """Whether a whole picture is there; a power cut can leave half of one."""
+def _readable(file: Path, side: object) -> bool:
+    """Whether a whole picture of that side is there; a power cut can leave half of one."""
     try:
         with Image.open(file) as picture:
             picture.load()
     except (OSError, SyntaxError):  # the latter is how a damaged PNG is told
         return False
-    return True
+    return side is None or picture.size == (side, side)
 
 
 def _difference(before: Any, now: dict[str, Any]) -> str:
