@@ -118,6 +118,9 @@ def _of_text(text: str, n: int, seed: int) -> Set | None:
     return Set(text, expansion.candidates, expansion.choice.reveal(), 1_000 + seed, {})
 
 
+_KEYS = ("caption", "prompt", "text")
+
+
 def captions(file: Path) -> list[str]:
     """Captions of a file: COCO ``{"annotations": [{"caption"}]}``, MJHQ ``{id: {"prompt"}}``,
     JSON lines with ``prompt``, ``text`` or ``caption``, or a text a line.
@@ -128,10 +131,11 @@ def captions(file: Path) -> list[str]:
     try:
         raw = file.read_text("utf-8")
         found = _texts(raw) if file.suffix in (".json", ".jsonl") else raw.splitlines()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError) as error:
+        why = type(error).__name__ if isinstance(error, OSError | UnicodeError) else str(error)
         raise RequestError(
             "the prompt file cannot be read", code="bad_prompts",
-            got=f"{file} ({type(error).__name__})",
+            got=f"{file}: {why}",
             expected="COCO or MJHQ JSON, JSON lines, or a text a line",
         ) from None  # fmt: skip
     texts = [t.strip() for t in found if t.strip()]
@@ -144,14 +148,22 @@ def _texts(raw: str) -> list[str]:
     try:
         data: Any = json.loads(raw)
     except ValueError:
-        data = [json.loads(line) for line in raw.splitlines() if line.strip()]
+        data = [_row(line, i + 1) for i, line in enumerate(raw.splitlines()) if line.strip()]
     if isinstance(data, dict):
-        data = data["annotations"] if "annotations" in data else list(data.values())
-    return [row if isinstance(row, str) else _text(row) for row in data]
+        one = any(key in data for key in _KEYS)  # a single line of JSON lines
+        data = [data] if one else data.get("annotations", list(data.values()))
+    return [row if isinstance(row, str) else _text(row, i + 1) for i, row in enumerate(data)]
 
 
-def _text(row: dict[str, Any]) -> str:
-    for key in ("caption", "prompt", "text"):
-        if key in row:
+def _row(line: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise ValueError(f"line {number} is no JSON") from None
+
+
+def _text(row: Any, number: int) -> str:
+    for key in _KEYS:
+        if isinstance(row, dict) and isinstance(row.get(key), str):
             return str(row[key])
-    raise KeyError("caption")
+    raise ValueError(f"entry {number} has no text under {', '.join(_KEYS)}")
