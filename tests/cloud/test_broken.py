@@ -20,7 +20,7 @@ from obclip.cloud.engine import Engine
 from obclip.cloud.passes import Passes
 from obclip.cloud.plan import Attention, Features, Kind, Mix, Node, Plan, Step, singles
 from obclip.cloud.unet import Kept
-from tests.cloud.test_techniques import BOUNDS, JOB, SPLIT, STEPS, follows, plan
+from tests.cloud.test_techniques import BOUNDS, JOB, SPLIT, STEPS, follow, plan
 
 Patch = pytest.MonkeyPatch
 
@@ -202,7 +202,7 @@ def made(name: str) -> Plan:
 def test_a_broken_technique_leaves_its_bound(
     engine: Engine, name: str, break_it: Break, monkeypatch: Patch
 ) -> None:
-    follows(engine, name)
+    follow(engine, name, monkeypatch)
     exact = engine.run(JOB, plan("exact"))
 
     def within() -> bool:

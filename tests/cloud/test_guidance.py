@@ -9,16 +9,12 @@ from torch import Tensor
 from obclip.cloud import engine as engine_module
 from obclip.cloud.engine import Engine, Job
 from obclip.cloud.guidance import mean, of_each
-from obclip.cloud.passes import Passes
 from obclip.cloud.plan import singles
 from obclip.cloud.planner import build
 from obclip.cloud.recipe import Recipe
-from obclip.diffusion.denoiser import Conditioning
 from obclip.diffusion.loading import load
 from obclip.diffusion.pairs import find
-from tests.cloud.test_techniques import SIZES, distance, plan
-
-Texts = tuple[Conditioning, Conditioning]
+from tests.cloud.test_techniques import SIZES, bound, distance, follow, plan
 
 
 def right(latents: Tensor, picture: Tensor, spread: float, sigma: float, kind: str) -> Tensor:
@@ -55,24 +51,15 @@ def test_shared_noise_would_be_much_further_off(spread: float) -> None:
         assert float((found - each).norm()) < share * float((common - each).norm())
 
 
-def test_on_noise_that_follows_the_latent_it_stays_near(
+def test_shared_noise_leaves_the_bound_that_a_shared_velocity_keeps(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the engine uses it: without, candidates are drawn together and leave the bound."""
-    if engine.parts.schedule.prediction_type != "epsilon":
-        pytest.skip("a velocity is shared as it is")
-    sound = Passes.__call__
-
-    def following(self: Passes, index: int, at: Tensor, without: Tensor | None, latents: Tensor,
-                  texts: Texts) -> tuple[Tensor | None, Tensor]:  # fmt: skip
-        unguided, guided = sound(self, index, at, without, latents, texts)
-        return None if unguided is None else without + 0.1 * unguided, latents + 0.1 * guided
-
-    monkeypatch.setattr(Passes, "__call__", following)
-    near = distance(engine, plan("shared-uncond"), plan("exact"))
+    """The engine uses it: without, candidates are drawn together where noise follows latents."""
+    follow(engine, "shared-uncond", monkeypatch)
     monkeypatch.setattr(engine_module, "of_each", lambda common, *_: common)
     far = distance(engine, plan("shared-uncond"), plan("exact"))
-    assert 1e-6 < near <= 0.0034 < 0.017 < far  # .0031 and .0188
+    kept = far <= bound(engine, "shared-uncond")
+    assert kept is (engine.parts.schedule.prediction_type == "v_prediction")
 
 
 def test_on_the_bundled_model_the_velocity_is_what_should_be_shared(

@@ -11,15 +11,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from obclip.cloud import guidance as guidance_module
 from obclip.cloud import state as state_module
 from obclip.cloud.engine import Engine, Job
+from obclip.cloud.passes import Passes
 from obclip.cloud.plan import Features, Kind, Plan, Step, singles
 from obclip.cloud.planner import NAMED, SINGLE, build, make_plan
 from obclip.cloud.recipe import Recipe
 from obclip.cloud.sets import main_effects, marginals
 from obclip.cloud.state import mixed
+from obclip.diffusion.denoiser import Conditioning
 from obclip.errors import PlanError
 
 SIZES = (2, 3)
@@ -93,15 +96,29 @@ def test_sums_are_exact_for_what_is_additive() -> None:
         torch.testing.assert_close(found, whole, rtol=1e-5, atol=1e-5)
 
 
-def follows(engine: Engine, name: str) -> None:
-    """Noise of random weights does not follow the latent; a common pass needs one that does."""
-    if name == "shared-uncond" and engine.parts.schedule.prediction_type == "epsilon":
-        pytest.skip("held to its bound in test_guidance, on noise that follows the latent")
+Texts = tuple[Conditioning, Conditioning]
+
+
+def follow(engine: Engine, name: str, patch: pytest.MonkeyPatch) -> None:
+    """Lets predicted noise follow the latent, as a trained model's does and random weights' does
+    not: what a common pass shares of noise is right there alone."""
+    if name != "shared-uncond" or engine.parts.schedule.prediction_type != "epsilon":
+        return
+    sound = Passes.__call__
+
+    def following(self: Passes, index: int, at: Tensor, without: Tensor | None, latents: Tensor,
+                  texts: Texts) -> tuple[Tensor | None, Tensor]:  # fmt: skip
+        unguided, guided = sound(self, index, at, without, latents, texts)
+        return None if unguided is None else without + 0.1 * unguided, latents + 0.1 * guided
+
+    patch.setattr(Passes, "__call__", following)
 
 
 @pytest.mark.parametrize("name", [n for n in [*NAMED, *SINGLE] if n not in ("exact", "first-step")])
-def test_an_approximation_stays_near(engine: Engine, name: str) -> None:
-    follows(engine, name)
+def test_an_approximation_stays_near(
+    engine: Engine, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow(engine, name, monkeypatch)
     assert 1e-6 < distance(engine, plan(name), plan("exact")) <= bound(engine, name)
 
 
@@ -109,7 +126,7 @@ def test_an_approximation_stays_near(engine: Engine, name: str) -> None:
 BOUNDS = {
     "paper-cache": (0.00705, 0.01467), "paper-reuse": (0.0092, 0.0146),
     "balanced": (0.0508, 0.01881), "fast": (0.05089, 0.01903), "trunk": (0.03178, 0.00317),
-    "catch-up": (0.02937, 0.00106), "tree": (0.03393, 0.00586), "shared-uncond": (0.0, 0.00833),
+    "catch-up": (0.02937, 0.00106), "tree": (0.03393, 0.00586), "shared-uncond": (0.0034, 0.00833),
     "carried": (0.05313, 0.01052), "interval": (0.07872, 0.00746), "deep": (0.03709, 0.00894),
     "additive": (0.03185, 0.00509),
 }  # fmt: skip
@@ -137,7 +154,6 @@ def test_deep_features_of_another_candidate_are_noticed(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = engine.run(JOB, plan("deep"))
-    from obclip.cloud.passes import Passes
     from obclip.cloud.unet import Kept
 
     entry = Passes._entry
