@@ -178,16 +178,24 @@ def test_the_command_fails_when_a_promise_is_broken(
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "said"),
     [
-        ("--trials", 3),
-        ("--only", "no such game"),
-        ("--jobs", 0),
-        ("--pictures", 99),
-        ("--texts", "/nowhere.txt"),
+        (("--trials", 3), "got 3, expected 8 to 1000000"),
+        (("--only", "no such game"), "'no such game'"),
+        (("--jobs", 0), "got 0, expected 1 to 256"),
+        (("--pictures", 99), "got 99, expected 0 to 50"),
     ],
 )
-def test_bad_options_are_told(obclip: Obclip, options: tuple[str, object]) -> None:
+def test_bad_options_are_wrong_usage(
+    obclip: Obclip, options: tuple[str, object], said: str
+) -> None:
+    """2, so that nobody takes a typing error for a broken promise."""
     ran = obclip("attack", *options)
+    assert ran.code == 2
+    assert said in " ".join(ran.err.split())
+
+
+def test_texts_that_are_not_there_are_told(obclip: Obclip) -> None:
+    ran = obclip("attack", "--texts", "/nowhere.txt")
     assert ran.code == 1
     assert "got" in ran.line
