@@ -240,6 +240,7 @@ def _figures(
         "aims": {
             "0 wrong or lost": not wrong and not lost and bool(waits),
             "at least 90 % of the engine's, driven directly": rate >= 0.9 * rates[0],
+            "at least 90 % of the loop's": rate >= 0.9 * rates[1],
             "no user waits 3 times another": ratio <= 3,
             "memory flat within 5 %": abs(grown - 1) <= 0.05,
         },

@@ -21,7 +21,7 @@ ROWS = (
         "of the engine's driven directly, one job after the other", "90 % or more",
         ("of the engine's",),
     ),
-    ("of the loop's driven directly", "", ("of the loop's",)),
+    ("of the loop's driven directly", "90 % or more", ("of the loop's",)),
     (
         "largest ratio of two users' mean waits for equal work", "3 or less",
         ("users' waits, largest ratio",),

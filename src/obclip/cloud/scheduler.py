@@ -103,7 +103,7 @@ class Scheduler:
             queues = [q for q in self._tenants.values() if q.waiting]
             queues = [q for q in queues if len(q.running) < self.window]
             if each:
-                queues = [q for q in queues if counts.get(_of(q), 0) < each]
+                queues = [q for q in queues if counts.get(_tenant_of(q), 0) < each]
             if not queues:
                 return started
             queue = min(queues, key=lambda q: (len(q.running), q.clock, _oldest(q.waiting)))
@@ -184,7 +184,7 @@ class Scheduler:
             self._now = 0.0
 
 
-def _of(queue: _Tenant) -> str:
+def _tenant_of(queue: _Tenant) -> str:
     return next(iter(queue.waiting.values())).tenant
 
 
