@@ -46,7 +46,8 @@ def running(pair: str, **settings: object) -> Iterator[str]:
     known = find(pair)
     engine = Engine(load(known.cloud, vae=False))
     chosen = Settings(pair=pair, **settings)  # type: ignore[arg-type]
-    app = create_app(engine, model_info(known.name, engine, known.guidance), chosen)
+    info = model_info(known.name, engine, known.guidance, known.cloud_steps)
+    app = create_app(engine, info, chosen)
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, log_level="error", access_log=False)
     )

@@ -11,7 +11,7 @@ import pytest
 from obclip.client import generate as story
 from obclip.client.device import Device
 from obclip.client.download import Report, download
-from obclip.client.generate import finish_all, generate, generate_on_device
+from obclip.client.generate import drawn_by_the_cloud, generate, generate_on_device
 from obclip.client.profile import Public
 from obclip.client.transport import Connection, Exchange
 from obclip.diffusion.compatibility import Facts
@@ -165,7 +165,7 @@ def test_all_pictures_of_the_set_can_be_shown_without_the_choice(
         expansion.candidates, public, facts, Connection(cloud), seed=SEED, report=Report()
     )
     result = generate(expansion, public, lambda: cloud, seed=SEED)
-    shown = finish_all(expansion.candidates, answer, public, device, result.sampling)
+    shown = drawn_by_the_cloud(expansion.candidates, answer, device)
     assert len(shown) == 8
     assert close(shown[expansion.choice.reveal()], result.pictures[0])
 

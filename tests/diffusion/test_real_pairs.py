@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from obclip.diffusion.architectures import KNOWN, unet_of
@@ -86,8 +88,12 @@ def test_a_folded_guidance_weight_is_the_networks_own_input(tmp_path: Path) -> N
     from diffusers import LatentConsistencyModelPipeline as Lcm
 
     folder = write(tmp_path / "lcm", xl=True, time_cond=16)
-    plain = load(Source(str(folder)))
+    with pytest.raises(ModelError) as error:  # a weight that it would never see
+        load(Source(str(folder)))
+    assert error.value.code == "no_guidance" and "@guidance=8" in str(error.value)
     folded = load(Source(str(folder), guidance=8.0))
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet").eval()
+    plain = replace(folded, unet=unet)
     cond = UNetDenoiser(plain).encode(["a woman"], 64, 64)
     x = torch.randn(1, 4, 8, 8)
     w = Lcm.get_guidance_scale_embedding(None, torch.tensor([7.0]), 16)

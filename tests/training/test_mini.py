@@ -25,6 +25,7 @@ from training.mini import (
     text,
     tokenizer,
 )
+from training.mini.bank import Bank
 
 
 def test_labels_come_from_unicode_names(work: Path) -> None:
@@ -64,12 +65,12 @@ def test_the_whole_recipe_runs_and_resumes(
     work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (denoiser, distill):
-        monkeypatch.setattr(module, "BATCH", 4)
+        monkeypatch.setitem(module.BATCH, "cpu", 4)
         monkeypatch.setattr(module, "CLOUD_WIDTHS", (32, 64, 64))
     monkeypatch.setattr(distill, "DEVICE_WIDTHS", (24, 48, 48))
     monkeypatch.setattr(distill, "DEVICE_GROUPS", 24)
-    monkeypatch.setattr(practice, "HANDED", 4)
-    monkeypatch.setattr(practice, "ROLL", 4)
+    for table in (practice.HANDED, practice.ROLL):
+        monkeypatch.setitem(table, "cpu", 4)
     items = render.render_all(work / "packages", work)
     tokenizer.train(items, work / "tokenizer", captions=200)
     autoencoder.train(work, items, minutes=0.01)
@@ -130,3 +131,30 @@ def test_the_rate_falls_from_where_it_is_told_to() -> None:
     assert denoiser.rate(0.7, 500, 1.0) == denoiser.rate(0.5, 500, 1.0, cool_from=0.5) == 1.0
     assert denoiser.rate(0.7, 500, 1.0, cool_from=0.5) < 0.7
     assert denoiser.rate(1.0, 500, 1.0, cool_from=0.5) == pytest.approx(0.02)
+
+
+def test_captions_written_in_advance_are_those_of_the_pictures(work: Path) -> None:
+    items = list(catalogue.load(work / "packages"))
+    if not (work / "tokenizer").exists():
+        tokenizer.train(items, work / "tokenizer", captions=50)
+    seen = [i for i, item in enumerate(items) if not item.held_out]
+    marked = np.zeros((len(items), 2, 8, 16, 16), np.float16)
+    marked[:, :, 0, 0, 0] = np.arange(len(items))[:, None]  # a picture tells which it is
+    marked[:, 1, 1, 0, 0] = 1  # and on which background
+    bank = Bank(items, marked, work / "tokenizer", 0, torch.device("cpu"))
+    x, ids = bank.batch(200)
+    words, empty = tokenizer.load(work / "tokenizer"), 0
+    for picture, row in zip(x / bank.scale, ids, strict=True):
+        index, colour = round(float(picture[0, 0, 0])), round(float(picture[1, 0, 0]))
+        said = words.decode(row, skip_special_tokens=True)
+        assert index in seen
+        if not said:
+            empty += 1
+            continue
+        names = latents.backgrounds_of(index, 2)
+        other = set(captions.BACKGROUNDS) - {names[colour]}
+        assert not any(f"{name} background" in said for name in other)
+        assert not any(f"{s} style" in said for s in catalogue.STYLES if s != items[index].style)
+    assert 5 <= empty <= 45
+    again = Bank(items, marked, work / "tokenizer", 0, torch.device("cpu")).batch(200)
+    assert torch.equal(x, again[0]) and torch.equal(ids, again[1])

@@ -18,9 +18,11 @@ from training.mini import (
     text,
     tokenizer,
 )
+from training.mini.captions import BACKGROUNDS
 
 STAGES = ("fetch", "tokenizer", "autoencoder", "text", "latents", "cloud", "device", "export")
-BACKGROUNDS_EACH = 4
+#: Each picture is encoded on all of them; latents are scaled by what they are in the mean.
+BACKGROUNDS_EACH = len(BACKGROUNDS)
 
 
 @click.command()
@@ -38,6 +40,10 @@ BACKGROUNDS_EACH = 4
     is_flag=True,
     help="The device's teacher computes in bf16 (where that is faster; its error is 4e-5).",
 )
+@click.option(
+    "--on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+    help="Where models are trained; the text encoder always learns on the CPU.",
+)  # fmt: skip
 def main(
     stage: str,
     work: Path,
@@ -47,6 +53,7 @@ def main(
     device_minutes: float,
     threads: int,
     teacher_bf16: bool,
+    on: str,
 ) -> None:
     """Trains the mini pair. Minutes are totals over interruptions, not for each start.
 
@@ -64,17 +71,17 @@ def main(
     if "tokenizer" in todo and not (work / "tokenizer").exists():
         tokenizer.train(items, work / "tokenizer")
     if "autoencoder" in todo:
-        autoencoder.train(work, items, minutes=autoencoder_minutes)
+        autoencoder.train(work, items, minutes=autoencoder_minutes, on=on)
     if "text" in todo:
         text.train(work, items, minutes=text_minutes)
     if not {"latents", "cloud", "device", "export"} & set(todo):
         return
-    coder = autoencoder.load(work)
+    coder = autoencoder.load(work).to(on)
     cache = latents.encode(work, coder, items, BACKGROUNDS_EACH)
     if "cloud" in todo:
-        denoiser.train(work, items, cache, minutes=cloud_minutes)
+        denoiser.train(work, items, cache, minutes=cloud_minutes, on=on)
     if "device" in todo:
-        distill.train(work, items, cache, minutes=device_minutes, teacher_bf16=teacher_bf16)
+        distill.train(work, items, cache, minutes=device_minutes, teacher_bf16=teacher_bf16, on=on)
     if "export" in todo:
         from training.mini import export
 

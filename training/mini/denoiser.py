@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +22,10 @@ from training.mini import text as reading
 from training.mini.captions import caption
 from training.mini.catalogue import Item
 from training.mini.latents import backgrounds_of
+from training.mini.precision import fast
 
-BATCH = 32
+#: Pictures of a step, by kind of device.
+BATCH = {"cpu": 32, "cuda": 256}
 CAPTION_DROPOUT = 0.10
 EMA = 0.999
 #: Shown more often: the only pictures that carry age, and the plainest faces.
@@ -87,6 +90,14 @@ class Ema(nn.Module):
             shadow.data.copy_(live_data)
 
 
+def shares(items: list[Item]) -> tuple[list[int], NDArray[np.float64]]:
+    """The items that may be seen, and how often each is shown (summing to 1)."""
+    keep = [i for i, item in enumerate(items) if not item.held_out]
+    portraits = ("person", "child", "elder")
+    weights = np.asarray([PORTRAIT_WEIGHT if items[i].concept in portraits else 1.0 for i in keep])
+    return keep, weights / weights.sum()
+
+
 class Examples:
     """Batches of (latents, token ids), captions written anew each time."""
 
@@ -94,18 +105,11 @@ class Examples:
         self, items: list[Item], latents: NDArray[np.float16], folder: Path, seed: int
     ) -> None:
         self.items, self.latents = items, latents
-        self.keep = [i for i, item in enumerate(items) if not item.held_out]
-        weights = np.asarray(
-            [
-                PORTRAIT_WEIGHT if items[i].concept in ("person", "child", "elder") else 1.0
-                for i in self.keep
-            ]
-        )
-        self.p = weights / weights.sum()
+        self.keep, self.p = shares(items)
         kept = latents[self.keep].astype(np.float32)
         self.scale = float(1 / kept.std())
         self.tokenizer = tokenizer.load(folder)
-        self.rng, self.words = np.random.default_rng(seed), Random(seed)
+        self.reseed(seed)
 
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Scaled latents ``(size, channels, 16, 16)`` and token ids ``(size, 48)``."""
@@ -120,6 +124,21 @@ class Examples:
             texts.append("" if self.words.random() < CAPTION_DROPOUT else text)
         x = torch.from_numpy(np.stack(rows)).float() * self.scale
         return x, reading.tokens(self.tokenizer, texts)
+
+    def reseed(self, seed: int) -> None:
+        """Draws other batches from here on."""
+        self.rng, self.words = np.random.default_rng(seed), Random(seed)
+
+
+def examples(
+    items: list[Item], latents: NDArray[np.float16], folder: Path, seed: int, place: torch.device
+) -> Any:
+    """What a denoiser trains on, where it trains: ``Examples`` or ``bank.Bank``."""
+    if place.type == "cpu":
+        return Examples(items, latents, folder, seed)
+    from training.mini.bank import Bank
+
+    return Bank(items, latents, folder, seed, place)
 
 
 def loss_weight(snr: torch.Tensor) -> torch.Tensor:
@@ -137,11 +156,13 @@ def noised(
     alphas: torch.Tensor, x: torch.Tensor, generator: torch.Generator, *, below: int = 1000
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Stratified uniform timesteps, all ``below``; returns (noisy x, t, v target, SNR)."""
-    size = len(x)
-    strata = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-    t = (strata[torch.randperm(size, generator=generator)] * below).long().clamp(max=below - 1)
+    size, place = len(x), x.device
+    drawn = torch.rand(size, generator=generator, device=place)
+    strata = (torch.arange(size, device=place) + drawn) / size
+    order = torch.randperm(size, generator=generator, device=place)
+    t = (strata[order] * below).long().clamp(max=below - 1)
     a = alphas[t].view(-1, 1, 1, 1)
-    noise = torch.randn(x.shape, generator=generator)
+    noise = torch.randn(x.shape, generator=generator, device=place)
     return (
         a.sqrt() * x + (1 - a).sqrt() * noise,
         t,
@@ -151,17 +172,22 @@ def noised(
 
 
 def train(
-    work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 0
-) -> None:
+    work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 0,
+    on: str = "cpu",
+) -> None:  # fmt: skip
     """Trains for ``minutes`` of wall clock in all; writes ``work/cloud.pt`` (resumable).
 
     ``work/cloud.constant.pt`` keeps the state at the end of the constant rate, from where a
     longer budget can go on.
+
+    Args:
+        on: ``cuda`` takes larger batches, in bf16, of captions written in advance.
     """
     torch.manual_seed(seed)
-    data = Examples(items, latents, work / "tokenizer", seed)
-    text, _ = reading.load(work)
-    net = unet(CLOUD_WIDTHS, latents.shape[2])
+    place = torch.device(on)
+    data = examples(items, latents, work / "tokenizer", seed, place)
+    text = reading.load(work)[0].to(place)
+    net = unet(CLOUD_WIDTHS, latents.shape[2]).to(place)
     ema = Ema([net])
     parameters = list(net.parameters())
     optimiser = torch.optim.AdamW(
@@ -169,30 +195,30 @@ def train(
     )
     clock = checkpoint.Clock(work / "cloud.pt", minutes * 60)
     clock.resume({"unet": net, "ema": ema, "optimiser": optimiser})
-    data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)
-    generator = torch.Generator().manual_seed(seed + clock.step)
-    alphas = schedule().alphas_cumprod
-    average, kept = 0.0, (work / "cloud.constant.pt").exists()
+    data.reseed(seed + clock.step)
+    generator = torch.Generator(place).manual_seed(seed + clock.step)
+    alphas = schedule().alphas_cumprod.to(place)
+    average, kept = torch.zeros((), device=place), (work / "cloud.constant.pt").exists()
     while not clock.finished:
         for group in optimiser.param_groups:
             group["lr"] = rate(clock.share, clock.step, 1e-3)
-        x, ids = data.batch(BATCH)
+        x, ids = data.batch(BATCH[place.type])
         noisy, t, target, snr = noised(alphas, x, generator)
         with torch.no_grad():
             states = text(ids).last_hidden_state
-        v = net(noisy, t, states).sample
-        error = (v - target).square().mean((1, 2, 3))
+        with fast(place):
+            v = net(noisy, t, states).sample
+        error = (v.float() - target).square().mean((1, 2, 3))
         loss = (error * loss_weight(snr)).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         ema.update(clock.step)
-        value = float(error.detach().mean())
-        average = value if average == 0 else 0.99 * average + 0.01 * value
+        average.lerp_(error.detach().mean(), max(0.01, 1 / (1 + clock.step)))
         clock.tick()
         if clock.step % 100 == 0:
-            clock.log(f"v-loss {average:.4f} lr {optimiser.param_groups[0]['lr']:.1e}")
+            clock.log(f"v-loss {float(average):.4f} lr {optimiser.param_groups[0]['lr']:.1e}")
         if not kept and clock.share > 0.74:
             clock.save(work / "cloud.constant.pt")
             kept = True

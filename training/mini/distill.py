@@ -11,7 +11,6 @@ over and the device makes of it (:mod:`training.mini.practice`).
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from training.mini.catalogue import Item
 from training.mini.denoiser import (
     CLOUD_WIDTHS,
     Ema,
-    Examples,
+    examples,
     loss_weight,
     noised,
     rate,
@@ -35,12 +34,14 @@ from training.mini.denoiser import (
     unet,
 )
 from training.mini.practice import GUIDANCE, Practice
+from training.mini.precision import fast
 from training.mini.prune import Cut
 
 #: 12 of the cloud's 32 normalisation groups. Finishing from k = 10 needs no more, and a network
 #: that could compose as well as the cloud would make the cloud needless.
 DEVICE_WIDTHS, DEVICE_GROUPS = (36, 60, 84), 12
-BATCH = 16  # states; each is seen with its caption and without
+#: States of a step, by kind of device; each is seen with its caption and without.
+BATCH = {"cpu": 16, "cuda": 128}
 PEAK = 2e-3
 COOL_FROM = 0.5  # part of the time; nearly all of the last gain comes while the rate falls
 #: From this part of the time on it practises finishing alone: timesteps below FINISH, hand-overs of
@@ -118,15 +119,18 @@ class Lesson:
         x, t = torch.cat([x, x]), torch.cat([t, t])
         self.of_teacher.watch()
         self.of_student.watch()
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.teacher_bf16):
+        with torch.no_grad(), fast(x.device, enabled=self.teacher_bf16):
             target = self.teacher(x, t, both).sample.float()
-        error = self.student(x, t, both).sample - target
+        with fast(x.device):
+            made = self.student(x, t, both).sample
+        error = made.float() - target
         cond, empty = error.chunk(2)
         guided = (empty + GUIDANCE * (cond - empty)).square().mean((1, 2, 3))
         plain = error.square().mean((1, 2, 3)).view(2, size).mean(0)
         feature = torch.stack(
             [
-                (mine - theirs[:, kept]).square().mean() / theirs[:, kept].square().mean()
+                (mine.float() - theirs[:, kept].float()).square().mean()
+                / theirs[:, kept].float().square().mean()
                 for mine, theirs, kept in zip(
                     self.of_student.take(), self.of_teacher.take(), self.kept, strict=True
                 )
@@ -138,14 +142,20 @@ class Lesson:
 
 def train(
     work: Path, items: list[Item], latents: NDArray[np.float16], *, minutes: float, seed: int = 1,
-    teacher_bf16: bool = False,
+    teacher_bf16: bool = False, on: str = "cpu",
 ) -> None:  # fmt: skip
-    """Distils for ``minutes`` of wall clock in all; writes ``work/device.pt`` (resumable)."""
+    """Distils for ``minutes`` of wall clock in all; writes ``work/device.pt`` (resumable).
+
+    Args:
+        on: ``cuda`` takes larger batches of captions written in advance, both models in bf16.
+    """
     torch.manual_seed(seed)
-    data = Examples(items, latents, work / "tokenizer", seed)
+    place = torch.device(on)
+    data = examples(items, latents, work / "tokenizer", seed, place)
     text, teacher = averaged_cloud(work, latents.shape[2])
     net = device_unet(latents.shape[2])
     Cut(teacher, net).copy()
+    text, teacher, net = text.to(place), teacher.to(place), net.to(place)
     ema = Ema([net])
     parameters = list(net.parameters())
     optimiser = torch.optim.AdamW(
@@ -153,12 +163,13 @@ def train(
     )
     clock = checkpoint.Clock(work / "device.pt", minutes * 60)
     clock.resume({"unet": net, "ema": ema, "optimiser": optimiser})
-    data.rng, data.words = np.random.default_rng(seed + clock.step), Random(seed + clock.step)
-    generator = torch.Generator().manual_seed(seed + clock.step)
-    alphas = schedule().alphas_cumprod
+    data.reseed(seed + clock.step)
+    generator = torch.Generator(place).manual_seed(seed + clock.step)
+    alphas = schedule().alphas_cumprod.to(place)
     practice = Practice(work, data, text, teacher, dict(schedule().config), seed=seed + clock.step)
-    lesson = Lesson(teacher, net, practice.empty, teacher_bf16=teacher_bf16)
-    means: dict[str, tuple[float, float]] = {}
+    lesson = Lesson(teacher, net, practice.empty, teacher_bf16=teacher_bf16 or place.type == "cuda")
+    means: dict[str, Tensor] = {}
+    size = BATCH[place.type]
     while not clock.finished:
         for group in optimiser.param_groups:
             group["lr"] = rate(clock.share, clock.step, PEAK, cool_from=COOL_FROM)
@@ -167,10 +178,10 @@ def train(
         if own:
             if not practice.pool or clock.step % REFILL_EVERY == 1:
                 practice.refill(net, deepest_only=finishing)
-            x, t, ids = practice.batch(BATCH)
+            x, t, ids = practice.batch(size)
             snr = (alphas[t] / (1 - alphas[t])).flatten()
         else:
-            clean, ids = data.batch(BATCH)
+            clean, ids = data.batch(size)
             below = FINISH if finishing else len(alphas)
             x, t, _, snr = noised(alphas, clean, generator, below=below)
         with torch.no_grad():
@@ -182,12 +193,14 @@ def train(
         optimiser.step()
         ema.update(clock.step)
         kind = "own" if own else "noised"
-        now = (float(guided), float(feature))
-        before = means.get(kind, now)
-        means[kind] = (0.98 * before[0] + 0.02 * now[0], 0.98 * before[1] + 0.02 * now[1])
+        now = torch.stack([guided, feature])  # stays where it is: reading it would stop a GPU
+        means[kind] = means.get(kind, now).lerp(now, 0.02)
         clock.tick()
         if clock.step % 100 == 0:
-            told = " ".join(f"{k} {a:.4f} (features {b:.3f})" for k, (a, b) in means.items())
+            told = " ".join(
+                f"{kind} {a:.4f} (features {b:.3f})"
+                for kind, (a, b) in ((k, v.tolist()) for k, v in means.items())
+            )
             clock.log(f"guided distance: {told} lr {optimiser.param_groups[0]['lr']:.1e}")
         clock.maybe_save()
     clock.save()

@@ -41,7 +41,7 @@ def own(found: Case) -> Asked:
 def hand_over(cloud: Device, device: Device, asked: list[Asked], s: Sampling, split: int) -> str:
     """First-order restart against a solver that keeps its history over the hand-over."""
     texts = [a.prompt for a in asked]
-    start = quality.noise(cloud, s, [a.seed for a in asked])
+    start = quality.noise(cloud, s, [a.seed for a in asked]).to(cloud.parts.unet.device)
     with torch.inference_mode():
         kept = make_scheduler(s.scheduler, cloud.parts.scheduler_config, s.steps)
         cond = cloud.denoiser.encode(texts, s.height, s.width)
@@ -93,17 +93,19 @@ def sheet(rows: dict[str, list[Image.Image]], across: int = 10) -> Image.Image:
 @click.option("--scheduler", default="dpm++", show_default=True)
 @click.option("--sheet", "shown", default=100, show_default=True, help="Pictures of sheet.png.")
 @click.option("--methods", default=",".join(quality.METHODS), show_default=True)
+@click.option("--on", default="cpu", show_default=True, help="Where the pair runs.")
 def main(
     pair: Path, judge_folder: Path, out: Path, count: int, split: int, guidance: float,
-    scheduler: str, shown: int, methods: str,
+    scheduler: str, shown: int, methods: str, on: str,
 ) -> None:  # fmt: skip
     """Prints a table and writes the files."""
     found = [case(e) for e in entries()]
     held = [own(c) for c in found if c.entry.kind == "held-out"]
     held = held[:count] if count else held
     chosen = [own(c) for c in Random(1).sample(found, shown)]
-    cloud = Device(load(Source(str(pair / "cloud"))))
-    device = Device(load(Source(str(pair / "device"))))
+    cloud, device = (
+        Device(load(Source(str(pair / name)), device=on)) for name in ("cloud", "device")
+    )
     judge, real = Judge.load(judge_folder), Judge.real_features(judge_folder)
     side = cloud.parts.side
     sampling = Sampling(scheduler, 25, guidance, side, side)

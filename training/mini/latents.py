@@ -41,8 +41,8 @@ def encode(
         pixels = np.stack(
             [on_background(rgba[index], BACKGROUNDS[b]) for b in backgrounds_of(index, count)]
         )
-        x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        rows.append(model.encoder(x).half().numpy())
+        x = torch.from_numpy(pixels).to(model.device).permute(0, 3, 1, 2).float()
+        rows.append(model.encoder(x.div(127.5).sub(1)).half().cpu().numpy())
     encoded = np.stack(rows)
     part = file.with_suffix(".part.npy")
     np.save(part, encoded)

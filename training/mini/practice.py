@@ -8,6 +8,7 @@ aggregation: Ross et al. 2011, arXiv 1011.0686).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,12 @@ from transformers import CLIPTextModel
 from obclip.diffusion.denoiser import Conditioning
 from obclip.diffusion.sampling import make_scheduler, run
 from training.mini import text as reading
-from training.mini.denoiser import Examples
 
 STEPS, GUIDANCE, SOLVER = 25, 2.5, "dpm++"
 #: Hand-overs kept at each of these splits; the device practises on all of them.
 SPLITS = (5, 10)
-HANDED = 960
-ROLL = 64  # pictures finished at a time
+HANDED = {"cpu": 960, "cuda": 4096}
+ROLL = {"cpu": 64, "cuda": 256}  # pictures finished at a time
 
 
 class Net:
@@ -50,16 +50,19 @@ class Practice:
     """
 
     def __init__(
-        self, work: Path, data: Examples, text: CLIPTextModel, teacher: UNet2DConditionModel,
+        self, work: Path, data: Any, text: CLIPTextModel, teacher: UNet2DConditionModel,
         config: dict[str, Any], *, seed: int,
     ) -> None:  # fmt: skip
         self.text, self.config = text, config
-        self.empty = text(reading.tokens(data.tokenizer, [""])).last_hidden_state.detach()
-        self.generator = torch.Generator().manual_seed(seed)
+        place = text.device
+        words = reading.tokens(data.tokenizer, [""]).to(place)
+        self.empty = text(words).last_hidden_state.detach()
+        self.generator = torch.Generator(place).manual_seed(seed)
+        self.roll = ROLL[place.type]
         file = work / "handed.pt"
         if not file.exists():
-            torch.save(self._hand_over(data, teacher, HANDED), file)
-        self.handed: dict[str, Tensor] = torch.load(file, weights_only=True)
+            torch.save(self._hand_over(data, teacher, HANDED[place.type]), file)
+        self.handed: dict[str, Tensor] = torch.load(file, weights_only=True, map_location=place)
         self.pool: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def _states(self, ids: Tensor) -> tuple[Conditioning, Conditioning]:
@@ -67,15 +70,13 @@ class Practice:
             cond = self.text(ids).last_hidden_state
         return Conditioning(cond), Conditioning(self.empty.expand(len(ids), -1, -1))
 
-    def _hand_over(
-        self, data: Examples, teacher: UNet2DConditionModel, count: int
-    ) -> dict[str, Tensor]:
+    def _hand_over(self, data: Any, teacher: UNet2DConditionModel, count: int) -> dict[str, Tensor]:
         """The cloud's latents at every split for ``count`` captions of the training set."""
         found: dict[int, list[Tensor]] = {split: [] for split in SPLITS}
         tokens = []
-        for _ in range(0, count, ROLL):
-            x, ids = data.batch(ROLL)
-            start = torch.randn(x.shape, generator=self.generator)
+        for _ in range(0, count, self.roll):
+            x, ids = data.batch(self.roll)
+            start = self._draw(torch.randn, x.shape)
             cond, empty = self._states(ids)
 
             def keep(step: int, latents: Tensor) -> None:
@@ -92,13 +93,13 @@ class Practice:
     def refill(
         self, student: UNet2DConditionModel, rolls: int = 4, *, deepest_only: bool = False
     ) -> None:
-        """Adds what one finish of ROLL hand-overs passes through; keeps the last ``rolls``.
+        """Adds what one finish of some hand-overs passes through; keeps the last ``rolls``.
 
         A quarter of the hand-overs are at the earlier split, unless ``deepest_only``.
         """
-        late = deepest_only or float(torch.rand(1, generator=self.generator)) < 0.75
+        late = deepest_only or float(self._draw(torch.rand, (1,))) < 0.75
         split = SPLITS[int(late)]
-        rows = torch.randint(len(self.handed["ids"]), (ROLL,), generator=self.generator)
+        rows = self._below(len(self.handed["ids"]), self.roll)
         ids, start = self.handed["ids"][rows], self.handed[str(split)][rows]
         cond, empty = self._states(ids)
         solver = make_scheduler(SOLVER, self.config, STEPS)
@@ -107,13 +108,20 @@ class Practice:
             Net(student), solver, start, cond, empty, guidance=GUIDANCE, start=split, stop=STEPS,
             on_step=lambda step, latents: seen.append(latents),
         )  # fmt: skip
-        times = solver.timesteps[split:].repeat_interleave(ROLL)
+        times = solver.timesteps[split:].repeat_interleave(self.roll).to(start.device)
         self.pool.append((torch.cat(seen[:-1]), times, ids.repeat(STEPS - split, 1)))
         del self.pool[:-rolls]
 
     def batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """``size`` random states of the pool: latents, timesteps, token ids."""
-        which = int(torch.randint(len(self.pool), (1,), generator=self.generator))
-        x, t, ids = self.pool[which]
-        rows = torch.randint(len(x), (size,), generator=self.generator)
+        x, t, ids = self.pool[int(self._below(len(self.pool), 1))]
+        rows = self._below(len(x), size)
         return x[rows], t[rows].long(), ids[rows]
+
+    def _draw(self, how: Callable[..., Tensor], shape: Sequence[int]) -> Tensor:
+        return how(tuple(shape), generator=self.generator, device=self.generator.device)
+
+    def _below(self, bound: int, count: int) -> Tensor:
+        """``count`` integers from 0 to ``bound`` - 1."""
+        g = self.generator
+        return torch.randint(bound, (count,), generator=g, device=g.device)

@@ -24,7 +24,7 @@ def _heaviest(weights: Tensor, groups: int, keep: int) -> Rows:
     size = len(weights) // groups
     norms = weights.flatten(1).square().sum(1).view(groups, size).sum(1)
     kept = norms.topk(keep).indices.sort().values
-    return (kept[:, None] * size + torch.arange(size)).flatten()
+    return (kept[:, None] * size + torch.arange(size, device=kept.device)).flatten()
 
 
 class Cut:
@@ -133,7 +133,7 @@ class Cut:
         """The ``small / heads`` best channels of every head."""
         size = len(score) // heads
         best = score.view(heads, size).topk(small // heads, dim=1).indices.sort(1).values
-        return (best + torch.arange(heads)[:, None] * size).flatten()
+        return (best + torch.arange(heads, device=score.device)[:, None] * size).flatten()
 
     @torch.no_grad()
     def copy(self) -> None:

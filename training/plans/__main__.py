@@ -62,12 +62,14 @@ def recipes_of(plans: str, few: str, file: Path | None) -> dict[str, Recipe]:
 @click.option("--costs", is_flag=True, help="Prints the exact costs of all plans, or --recipes.")
 @click.option("--clock", is_flag=True, help="Measures seconds against the predicted ones.")
 @click.option("--side", default=512, show_default=True, help="With --clock: pixels at full size.")
+@click.option("--on", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+              help="Where the models run.")  # fmt: skip
 @click.option("--tiny", is_flag=True, help="With --clock: small models, to see that it runs.")
 def main(
     pair_name: str, plans: str, recipes: Path | None, few: str, few_sets: int, prompts: str,
     sets: int, each: int, least: int, cap: int, steps: int, split: int, batch: int, dtype: str,
     hand_over: bool, out: Path | None, reported: tuple[Path, ...], long_hair: Path | None,
-    results: Path | None, costs: bool, clock: bool, side: int, tiny: bool,
+    results: Path | None, costs: bool, clock: bool, side: int, tiny: bool, on: str,
 ) -> None:  # fmt: skip
     """Measures plans."""
     from training.plans.run import Sets, joined, read, run
@@ -80,7 +82,7 @@ def main(
     if clock:
         from training.plans.clock import measure
 
-        measure(pair_name, side=side, tiny=tiny)
+        measure(pair_name, side=side, tiny=tiny, on=on)
         return
     if reported:
         from training.plans.report import report

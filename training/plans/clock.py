@@ -8,6 +8,8 @@ Three parts, each printed as it is measured:
    scaled;
 3. the engine at N = 1 and all steps against ``diffusers.StableDiffusionPipeline`` with the same
    weights, in pairs of alternating order.
+
+On CUDA every plan is run whole in fp16, and SDXL's UNet at 1024 px after SD-1.x's.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from obclip.cloud.engine import Engine, Job
 from obclip.cloud.plan import Plan
 from obclip.cloud.planner import NAMED, make_plan
 from obclip.cloud.seconds import Seconds, calibrate
-from obclip.diffusion.architectures import SD1
+from obclip.diffusion.architectures import SD1, SDXL
 from obclip.diffusion.loading import load
 from obclip.diffusion.pairs import find
 from obclip.diffusion.sampling import make_scheduler
@@ -50,6 +52,7 @@ class Scale:
 
 
 FULL = Scale(25, 10, 5, 3, 9, 3, SD1)
+ON_CUDA = Scale(25, 10, 25, 3, 9, 5, SD1)
 TINY = Scale(5, 3, 2, 1, 1, 1, SMALL)
 #: Plans timed at full size, where a run takes minutes.
 FEW = ("exact", "paper-reuse", "balanced", "fast")
@@ -62,6 +65,8 @@ def job_of(n: int, side: int, guidance: float) -> Job:
 def timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
@@ -166,26 +171,32 @@ def against_diffusers(
     )
 
 
-def measure(pair_name: str, *, side: int, tiny: bool) -> None:
+def measure(pair_name: str, *, side: int, tiny: bool, on: str = "cpu") -> None:
     """Prints all three parts.
 
     Args:
         side: of the full-size UNet's pictures, in pixels.
         tiny: small models and few steps, to see that it runs.
+        on: ``cpu`` or ``cuda``.
     """
-    scale, full_side = (TINY, 64) if tiny else (FULL, side)
+    whole = ON_CUDA if on == "cuda" else FULL
+    scale, full_side = (TINY, 64) if tiny else (whole, side)
     names = list(NAMED)
     pair = find(pair_name)
     warnings.simplefilter("ignore")  # of the pipeline, about a schedule that it takes as it is
-    click.echo(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    where = torch.cuda.get_device_name() if on == "cuda" else f"{torch.get_num_threads()} threads"
+    click.echo(f"{where}, torch {torch.__version__}")
     click.echo(f"\n## {pair.name}, fp32, {scale.rounds} rounds")
-    bundled = Engine(load(pair.cloud, vae=True), batch=32)
+    bundled = Engine(load(pair.cloud, vae=True, device=on), batch=32)
     side = bundled.parts.side
     for sizes in ((2,), (2, 3), (2, 3, 5)) if not tiny else ((2, 3),):
         plans_on(bundled, side, pair.guidance, sizes, names, scale, scale.steps, scale.rounds)
     click.echo("\nthe engine and diffusers")
     against_diffusers(bundled, side, pair.guidance, scale.steps, scale.pairs)
     del bundled
+    if on == "cuda":
+        _on_cuda(scale, full_side, names)
+        return
     click.echo(f"\n## SD-1.x architecture, random weights, bf16, {full_side} px, one run a plan; "
                f"cloud-only scaled from {scale.cloud_steps} of {scale.steps} steps")  # fmt: skip
     full = random_engine(scale.unet, torch.bfloat16)
@@ -193,3 +204,21 @@ def measure(pair_name: str, *, side: int, tiny: bool) -> None:
     plans_on(full, full_side, 7.5, (2, 3), FEW[2:], scale, scale.cloud_steps, 1, found)
     click.echo("\nthe engine and diffusers")
     against_diffusers(with_decoder(full), full_side, 7.5, 2, scale.full_pairs)
+
+
+def _on_cuda(scale: Scale, side: int, names: Sequence[str]) -> None:
+    """SD-1.x at ``side`` px and against diffusers, then SDXL at 1024 px; both whole, in fp16."""
+    click.echo(f"\n## SD-1.x architecture, random weights, fp16, {side} px, {scale.rounds} rounds")
+    engine, found = random_engine(scale.unet, torch.float16, "cuda"), None
+    for sizes in ((2,), (2, 3), (2, 3, 5)):
+        found = plans_on(
+            engine, side, 7.5, sizes, names, scale, scale.cloud_steps, scale.rounds, found
+        )
+    click.echo("\nthe engine and diffusers")
+    against_diffusers(with_decoder(engine), side, 7.5, scale.steps, scale.full_pairs)
+    del engine
+    click.echo("\n## SDXL architecture, random weights, fp16, 1024 px, one round")
+    engine, found = random_engine(SDXL, torch.float16, "cuda"), None
+    engine.batch = 16
+    for sizes in ((2,), (2, 2), (2, 3)):
+        found = plans_on(engine, 1024, 5.0, sizes, FEW, scale, scale.cloud_steps, 1, found)

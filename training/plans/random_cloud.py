@@ -31,23 +31,31 @@ class Texts:
         self.unet = unet
 
     def encode(self, prompts: Sequence[str], height: int, width: int) -> Conditioning:
-        torch.manual_seed(0)
-        states = torch.randn(len(prompts), TOKENS, self.unet.config.cross_attention_dim)
-        return Conditioning(states.to(self.unet.dtype))
+        generator, config, rows = torch.Generator().manual_seed(0), self.unet.config, len(prompts)
+        place = {"device": self.unet.device, "dtype": self.unet.dtype}
+        states = torch.randn(rows, TOKENS, config.cross_attention_dim, generator=generator)
+        if config.addition_embed_type != "text_time":
+            return Conditioning(states.to(**place))
+        width = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+        pooled = torch.randn(rows, width, generator=generator)
+        return Conditioning(
+            states.to(**place), pooled.to(**place), torch.full((rows, 6), 1024.0, **place)
+        )
 
     def encode_empty(self, times: int, height: int, width: int) -> Conditioning:
         return self.encode([""] * times, height, width)
 
     def predict(self, latents: Tensor, timestep: Tensor | float, cond: Conditioning) -> Tensor:
+        extra = {"text_embeds": cond.pooled, "time_ids": cond.time_ids}
         out: Tensor = self.unet(
             latents.to(self.unet.dtype), timestep, encoder_hidden_states=cond.states,
-            return_dict=False,
+            added_cond_kwargs=None if cond.pooled is None else extra, return_dict=False,
         )[0]  # fmt: skip
         return out
 
 
-def random_engine(config: dict[str, Any], dtype: torch.dtype) -> Engine:
-    """A cloud with random weights and no text encoder."""
+def random_engine(config: dict[str, Any], dtype: torch.dtype, on: str = "cpu") -> Engine:
+    """A cloud of SD-1.x or SDXL kind on ``on``, with random weights and no text encoder."""
     from diffusers import UNet2DConditionModel
 
     quiet()
@@ -55,7 +63,8 @@ def random_engine(config: dict[str, Any], dtype: torch.dtype) -> Engine:
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        unet = UNet2DConditionModel.from_config(config).eval().requires_grad_(False)
+        with torch.device(on):
+            unet = UNet2DConditionModel.from_config(config).eval().requires_grad_(False)
     finally:
         torch.set_default_dtype(before)
     vae = {"_class_name": "AutoencoderKL", "block_out_channels": [128, 256, 512, 512]}

@@ -108,7 +108,7 @@ def html(story: Story) -> str:
     kept, caught = good[story.kept.holds], good[not story.caught.holds]
     report = story.report
     return _PAGE.substitute(
-        n=len(story.prompts), split=story.public.split, steps=story.public.steps,
+        n=len(story.prompts), split=report.steps[0], steps=report.steps[1],
         picture=_uri(story.picture), prompt=escape(story.prompt), grid=grid, rows=rows,
         kept_class=kept[0], kept_word=kept[1], kept_distinct=story.kept.distinct,
         caught_class=caught[0], caught_word=caught[1], caught_distinct=story.caught.distinct,

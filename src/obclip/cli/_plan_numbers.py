@@ -51,6 +51,11 @@ class Model:
         schedule = schedule_of(pair.cloud)
         return Model(pair, config, side, side // factor, tokens, dtype, schedule)
 
+    @property
+    def guidance(self) -> bool:
+        """Whether the cloud makes unconditional passes; a distilled one makes none."""
+        return self.pair.cloud_steps is None
+
     @cached_property
     def count(self) -> Count:
         from obclip.cloud.cost import counter
@@ -69,7 +74,7 @@ class Model:
     def cost(self, plan: Plan) -> Cost:
         from obclip.cloud.cost import plan_cost
 
-        return plan_cost(plan, self.count)
+        return plan_cost(plan, self.count, guidance=self.guidance)
 
     def peak(self, plan: Plan, batch: int) -> int:
         """Bytes at most with ``batch`` rows a model call."""
@@ -77,7 +82,7 @@ class Model:
 
         return peak_bytes(
             plan, self.config, self.cells, self.cells, self.tokens, batch=batch,
-            element=ELEMENT[self.dtype],
+            element=ELEMENT[self.dtype], guidance=self.guidance,
         )  # fmt: skip
 
     def batch_for(self, plan: Plan, budget: int, others: Sequence[Plan] = ()) -> int:
@@ -92,7 +97,7 @@ class Model:
         try:
             return largest_batch(
                 plan, self.config, self.cells, self.cells, self.tokens, budget=budget,
-                element=ELEMENT[self.dtype],
+                element=ELEMENT[self.dtype], guidance=self.guidance,
             )  # fmt: skip
         except PlanError as error:
             fitting = [p.name for p in others if self.peak(p, 1) <= budget]
@@ -113,7 +118,7 @@ class Model:
 
         unet, random = self.unet(getattr(torch, self.dtype))
         found = calibrate(unet, plan, self.cells, self.cells, self.tokens, rows=2, runs=2)
-        return found.of(plan, batch=batch), random
+        return found.of(plan, batch=batch, guidance=self.guidance), random
 
     def unet(self, dtype: Any) -> tuple[Any, bool]:
         """The UNet from the pair's folder; with random weights where only a name is known."""

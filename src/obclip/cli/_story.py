@@ -40,7 +40,7 @@ def tell(
         if n > _SHOWN:
             click.echo(f"  ... and {n - _SHOWN} more (obclip expand shows all)")
     click.echo(
-        f"It ran {public.split} of {public.steps} steps for each, plan {public.plan}: "
+        f"It ran {report.steps[0]} of {report.steps[1]} steps for each, plan {public.plan}: "
         f"{report.ratio:.2f} times the work of one ordinary generation."
     )
     click.echo(

@@ -41,7 +41,7 @@ def command(output: Path, prompt: str, seed: int | None) -> None:
     number = fresh_seed() if seed is None else noise_seed(seed, local_key())
     with LocalCloud(profile.public.pair) as cloud, progress() as on_stage:
         from obclip.client.device import Device
-        from obclip.client.generate import finish_all, generate
+        from obclip.client.generate import drawn_by_the_cloud, generate
         from obclip.diffusion.pairs import find
 
         result = generate(
@@ -49,9 +49,9 @@ def command(output: Path, prompt: str, seed: int | None) -> None:
         )
         cloud.stop()
         with result.report.timed("what the cloud could draw"):
-            pictures = finish_all(
-                expansion.candidates, result.answer, profile.public,
-                Device.of(find(profile.public.pair).cloud), result.sampling,
+            pictures = drawn_by_the_cloud(
+                expansion.candidates, result.answer,
+                Device.of(find(profile.public.pair).cloud),
             )  # fmt: skip
     from obclip.evaluation.noninterference import check, true_prompt_first
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 @click.option("--steps", type=int, help="Denoising steps T.  [default: 25]")
 @click.option("--split", type=int, help="Steps k that the cloud runs.  [default: 10]")
 @click.option("--plan", metavar="NAME", help="How the cloud shares work among candidates.")
-@click.option("--scheduler", metavar="NAME", help="dpm++ or ddim.  [default: dpm++]")
+@click.option("--scheduler", metavar="NAME", help="dpm++ or ddim; where the cloud has its own, "
+              "the device's.  [default: dpm++]")  # fmt: skip
 @click.option("--guidance", type=float, help="Guidance scale.  [default: the pair's]")
 @click.option("--size", "side", type=int, help="Side of the picture in pixels.")
 @click.option("--seed", type=int, help="Repeat a picture on this device.")
@@ -70,7 +71,12 @@ def command(
             f"--output and --show-cloud are one file ({show_cloud}); give each a name of its own."
         )
     profile.public.check(images)
-    find(profile.public.pair)
+    own = find(profile.public.pair).cloud_steps
+    if split is not None and own is not None and split != own.split:
+        raise click.UsageError(
+            f"--split is {own.split} (of {own.steps} {own.scheduler} steps) for this pair, whose "
+            "cloud has steps of its own: leave it out."
+        )
     if device_only:
         _draw_here(prompt, negative, profile, seed, images, output, quiet=quiet)
         return
@@ -194,12 +200,12 @@ def _write(output: Path, pictures: list[Image.Image]) -> list[Path]:
 
 def _write_sheet(file: Path, candidates: CandidateSet, result: Result, profile: Profile) -> None:
     from obclip.client.device import Device
-    from obclip.client.generate import finish_all
+    from obclip.client.generate import drawn_by_the_cloud
     from obclip.client.output import write_png
     from obclip.client.sheet import contact_sheet
     from obclip.diffusion.pairs import find
 
     with result.report.timed("contact sheet"):
         model = Device.of(find(profile.public.pair).cloud)
-        pictures = finish_all(candidates, result.answer, profile.public, model, result.sampling)
+        pictures = drawn_by_the_cloud(candidates, result.answer, model)
         write_png(file, contact_sheet(pictures, candidates.prompts))

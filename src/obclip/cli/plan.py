@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from obclip.cli._plan_numbers import Model
     from obclip.cloud.cost import Cost
     from obclip.cloud.plan import Plan
+    from obclip.diffusion.pairs import Pair
 
 _KINDS = (".svg", ".png")
 
@@ -54,6 +55,10 @@ def command(
 ) -> None:  # fmt: skip
     """Show what the cloud computes for each candidate in each step, and what it costs."""
     _check_given(tune=tune, curve=curve)
+    from obclip.diffusion.pairs import find
+
+    known = find(pair)
+    steps, split = own_steps(known, steps, split, tune=tune)
     if tune:
         from obclip.cli._tune import search
 
@@ -61,7 +66,6 @@ def command(
         return
     from obclip.cli._plan_numbers import Model
     from obclip.cloud.planner import make_plan
-    from obclip.diffusion.pairs import find
     from obclip.errors import PlanError
     from obclip.protocol.limits import MAX_CANDIDATES, MAX_STEPS
 
@@ -74,7 +78,6 @@ def command(
         raise PlanError(
             "steps out of range", code="bad_steps", got=steps, expected=f"1 to {MAX_STEPS}"
         )
-    known = find(pair)
     if curve:
         _curve(Model.of(known, size, dtype), name, steps, split, output, as_json)
         return
@@ -95,6 +98,23 @@ def command(
         click.echo(json.dumps(_as_dict(plan, cost, model, counts) | extra))
         return
     _say(plan, cost, model, extra)
+
+
+def own_steps(pair: Pair, steps: int, split: int, *, tune: bool) -> tuple[int, int]:
+    """T and k of the cloud: those asked for, or those of a distilled model, which has no others."""
+    own = pair.cloud_steps
+    if own is None:
+        return steps, split
+    if tune:
+        raise click.UsageError(f"--tune needs a cloud that steps as the device; {pair.name} has "
+                               f"its own ({own.split} of {own.steps}).")  # fmt: skip
+    context = click.get_current_context()
+    for name, asked, has in (("steps", steps, own.steps), ("split", split, own.split)):
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and asked != has:
+            raise click.UsageError(f"--{name} is {has} for {pair.name}, whose cloud has steps of "
+                                   "its own: leave it out.")  # fmt: skip
+    return own.steps, own.split
 
 
 def _check_given(*, tune: bool, curve: bool) -> None:
@@ -119,6 +139,10 @@ def _say(plan: Plan, cost: Cost, model: Model, extra: dict[str, Any]) -> None:
     click.echo(f"{model.pair.name}, {model.side} px: plan {plan.name}, {of}")
     click.echo(plan.picture())
     click.echo(legend(plan))
+    if not model.guidance:
+        click.echo(
+            "this cloud was taught its guidance: of each mark the conditional pass alone runs"
+        )
     if plan.note:
         click.echo(f"note: {plan.note}")
     click.echo(

@@ -15,14 +15,17 @@ from dataclasses import dataclass, field
 from obclip.client.errand import Errand
 from obclip.client.profile import Public
 from obclip.client.sizes import with_sizes
+from obclip.client.steps import check_steps, cloud_steps
 from obclip.client.transport import Connection, printable
 from obclip.client.validate import validate
 from obclip.diffusion.compatibility import Facts, check_pair, check_size
+from obclip.diffusion.pairs import Pair, find
 from obclip.errors import ObclipError, PlanError, RequestError, ServerError
 from obclip.privacy import CandidateSet
 from obclip.privacy.request import PublicParameters, build_request
 from obclip.privacy.selection import Sealed, seal
 from obclip.protocol.codec import Latents, decode_latents, encode_latents
+from obclip.protocol.limits import DISTILLED
 from obclip.protocol.messages import ModelInfo
 
 #: What a cloud says of a job that it has lost (it was started again, or stopped on the way).
@@ -42,9 +45,13 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @dataclass(slots=True)
 class Report:
-    """What happened, for the user's eyes: bytes, the cloud's cost, seconds by stage."""
+    """What happened, for the user's eyes: bytes, the cloud's cost, seconds by stage.
+
+    ``steps`` are the cloud's: k of T.
+    """
 
     n: int = 1
+    steps: tuple[int, int] = (0, 0)
     ratio: float = 0.0
     bytes_up: int = 0
     bytes_down: int = 0
@@ -64,26 +71,40 @@ class Report:
 class Download:
     """All that came back for one set, sealed: its connection is closed for good.
 
-    One item a candidate, (images, channels, h, w). ``asked`` is what the request said in public.
+    One item a candidate, (images, channels, h, w). ``asked`` is what the request said in public;
+    ``guidance`` is the scale that the device goes on with.
     """
 
     latents: Sealed[Latents]
     asked: PublicParameters
+    guidance: float
 
 
-def parameters(public: Public, cloud: ModelInfo, images: int) -> PublicParameters:
-    """The public parameters of a request; what the profile leaves open is the cloud's own."""
+def parameters(
+    public: Public, cloud: ModelInfo, images: int, pair: Pair | None = None
+) -> PublicParameters:
+    """The public parameters of a request; what the profile leaves open is the cloud's own.
+
+    Args:
+        pair: ``public.pair`` if it has been looked up.
+    """
+    own = cloud_steps(public, pair)
     return PublicParameters(
         model=cloud.name,
         plan=public.plan,
-        scheduler=public.scheduler,
-        steps=public.steps,
-        split=public.split,
-        guidance=cloud.guidance if public.guidance is None else float(public.guidance),
+        scheduler=own.scheduler,
+        steps=own.steps,
+        split=own.split,
+        guidance=1.0 if own.scheduler == DISTILLED else guidance(public, cloud),
         height=public.side or cloud.height,
         width=public.side or cloud.width,
         images=images,
     )
+
+
+def guidance(public: Public, cloud: ModelInfo) -> float:
+    """The profile's guidance scale, or the pair's."""
+    return cloud.guidance if public.guidance is None else float(public.guidance)
 
 
 def download(
@@ -108,11 +129,13 @@ def download(
         ModelError: the cloud's model and the device's do not make a pair.
         TransportError, ServerError, ProtocolError, AnswerInvalid: as their names say.
     """
+    pair = find(public.pair)
     with connection, report.timed("cloud"):
         try:
             cloud = _model(connection, public)
             check_pair(cloud, device)
-            asked = parameters(public, cloud, images)
+            check_steps(pair, cloud)
+            asked = parameters(public, cloud, images, pair)
             check_size(asked.height, asked.width, device.size_step)
             n, factor = len(candidates.prompts), cloud.latent_factor
             shape = (
@@ -131,10 +154,11 @@ def download(
             validate(latents)
         finally:
             report.bytes_up, report.bytes_down = connection.bytes_up, connection.bytes_down
-        report.n = n
+        report.n, report.steps = n, (asked.split, asked.steps)
     if errand is not None:
         errand.keep(encode_latents(latents))
-    return Download(seal(tuple(latents[:, i] for i in range(n)), connection), asked)
+    sealed = seal(tuple(latents[:, i] for i in range(n)), connection)
+    return Download(sealed, asked, guidance(public, cloud))
 
 
 def _remembered(errand: Errand | None, shape: Shape) -> Latents | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from obclip.client.download import Download, OnStage, Report, download, silent
 from obclip.client.errand import Errand
 from obclip.client.profile import Public
+from obclip.client.steps import device_start
 from obclip.client.transport import Connection
 from obclip.diffusion.compatibility import check_size, read_facts
 from obclip.diffusion.pairs import Source, find
@@ -82,8 +83,8 @@ def generate(
     )  # fmt: skip
     with report.timed("device model"):
         device = loading.result()
-    sampling = _sampling_of(answer)
-    pictures = finish(expansion, answer, public, device, sampling, report=report, on_stage=on_stage)
+    sampling = sampling_of(answer, public)
+    pictures = finish(expansion, answer, device, sampling, report=report, on_stage=on_stage)
     return Result(pictures, report, answer, sampling)
 
 
@@ -132,18 +133,17 @@ def _load(source: Source) -> Future[Device]:
         pool.shutdown(wait=False)
 
 
-def _sampling_of(answer: Download) -> Sampling:
-    """The device goes on with the very numbers that the cloud was asked for."""
+def sampling_of(answer: Download, public: Public) -> Sampling:
+    """How the device goes on: as the cloud was asked to, unless the cloud has steps of its own."""
     from obclip.client.device import Sampling
 
     asked = answer.asked
-    return Sampling(asked.scheduler, asked.steps, asked.guidance, asked.height, asked.width)
+    return Sampling(public.scheduler, public.steps, answer.guidance, asked.height, asked.width)
 
 
 def finish(
     expansion: Expansion,
     answer: Download,
-    public: Public,
     device: Device,
     sampling: Sampling,
     *,
@@ -162,21 +162,26 @@ def finish(
         return device.finish(
             torch.from_numpy(mine).float(), [prompt] * images,
             [negatives[index]] * images if negatives else [],
-            sampling, public.split, lambda done, total: on_stage("device", done, total),
+            sampling, device_start(answer.asked, sampling, device),
+            lambda done, total: on_stage("device", done, total),
         )  # fmt: skip
 
 
-def finish_all(
-    candidates: CandidateSet, answer: Download, public: Public, model: Device, sampling: Sampling
+def drawn_by_the_cloud(
+    candidates: CandidateSet, answer: Download, model: Device
 ) -> list[Image.Image]:
-    """The first picture of every candidate of a sealed answer, in canonical order.
+    """What the cloud could draw of a sealed answer: a picture a candidate, in canonical order.
 
-    For showing what the cloud could make of the set; with the cloud's own model as ``model``
-    these are the very pictures it could draw.
+    Args:
+        model: the cloud's own, with its decoder.
     """
     import torch
 
+    from obclip.client.device import Sampling
+
+    asked = answer.asked
+    sampling = Sampling(asked.scheduler, asked.steps, asked.guidance, asked.height, asked.width)
     latents = torch.stack([torch.from_numpy(item[0]).float() for item in answer.latents.items])
     return model.finish(
-        latents, list(candidates.prompts), list(candidates.negatives), sampling, public.split
+        latents, list(candidates.prompts), list(candidates.negatives), sampling, asked.split
     )

@@ -27,13 +27,14 @@ Config = tuple[tuple[str, Any], ...]
 
 def peak_bytes(
     plan: Plan, unet_config: dict[str, Any], height: int, width: int, tokens: int, *,
-    batch: int, images: int = 1, element: int = 4,
+    batch: int, images: int = 1, element: int = 4, guidance: bool = True,
 ) -> int:  # fmt: skip
     """Weights, the dearest model call, and what is kept between steps for all rows.
 
     Args:
         height, width: of the latents, in cells. batch: rows of one call at most.
         element: bytes of a number of the model (4 in fp32, 2 in bf16).
+        guidance: whether unconditional passes are made at all.
     """
     config = frozen(unet_config)
     weights = sum(int(p.numel()) for p in meta_unet(config).parameters())
@@ -41,9 +42,9 @@ def peak_bytes(
         _call_numbers(config, height, width, tokens, step.kind)
         * (chunk.rows.stop - chunk.rows.start)
         for i, step in enumerate(plan.program)
-        for chunk in chunks(plan, i, images, batch, guidance=True)
+        for chunk in chunks(plan, i, images, batch, guidance=guidance)
     ]
-    rows = [images * (s.conditional + s.unconditional) for s in plan.program]
+    rows = [images * (s.conditional + (s.unconditional if guidance else 0)) for s in plan.program]
     kept = [
         n * _kept_numbers(config, height, width, tokens, s.kind)
         for n, s in zip(rows, plan.program, strict=True)
@@ -53,7 +54,7 @@ def peak_bytes(
 
 def largest_batch(
     plan: Plan, unet_config: dict[str, Any], height: int, width: int, tokens: int, *,
-    budget: int, images: int = 1, element: int = 4,
+    budget: int, images: int = 1, element: int = 4, guidance: bool = True,
 ) -> int:  # fmt: skip
     """Rows of one call at most, so that the plan runs within ``budget`` bytes.
 
@@ -63,8 +64,9 @@ def largest_batch(
 
     def peak(batch: int) -> int:
         return peak_bytes(
-            plan, unet_config, height, width, tokens, batch=batch, images=images, element=element
-        )
+            plan, unet_config, height, width, tokens, batch=batch, images=images, element=element,
+            guidance=guidance,
+        )  # fmt: skip
 
     least = peak(1)
     if least > budget:

@@ -96,11 +96,11 @@ class UNetDenoiser:
             states.append(out.hidden_states[-2])
             pooled = out[0]  # of the last encoder, as SDXL has it
         if pooled is None:
-            return Conditioning(states[0].to(self.dtype))
+            return Conditioning(states[0].to(self.unet.device, self.dtype))
         ids6 = torch.tensor([height, width, 0, 0, height, width], dtype=self.dtype)
         return Conditioning(
-            torch.cat(states, dim=-1).to(self.dtype),
-            pooled.to(self.dtype),
+            torch.cat(states, dim=-1).to(self.unet.device, self.dtype),
+            pooled.to(self.unet.device, self.dtype),
             ids6.repeat(len(prompts), 1).to(self.unet.device),
         )
 

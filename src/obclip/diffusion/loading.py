@@ -151,9 +151,16 @@ def _change(parts: Parts, source: Source) -> None:
         models = {"unet": parts.unet, **dict(zip(names, parts.text_encoders, strict=False))}
         for file, weight in source.loras:
             fold(Path(file).expanduser(), weight, models)
-    embedding = parts.unet.time_embedding
-    if source.guidance is not None and getattr(embedding, "cond_proj", None) is not None:
-        fold_guidance(parts.unet, source.guidance)
+    takes_weight = getattr(parts.unet.time_embedding, "cond_proj", None) is not None
+    if not takes_weight:
+        return
+    if source.guidance is None:
+        raise ModelError(
+            "this model takes its guidance weight as an input", code="no_guidance",
+            got="none", expected="the weight it is to be used with",
+            action="say CLOUD@guidance=8, and its steps as @lcm=8/4",
+        )  # fmt: skip
+    fold_guidance(parts.unet, source.guidance)
 
 
 @torch.no_grad()

@@ -7,10 +7,14 @@ sources; the others follow the branch ``main``, and ``obclip models list`` says 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from obclip.errors import ModelError
+
+#: What such a model was distilled for at most (diffusers' ``original_inference_steps``).
+MAX_LCM_STEPS = 50
 
 BUNDLED = Path(__file__).resolve().parent.parent / "models" / "mini"
 
@@ -161,7 +165,9 @@ def find(name: str) -> Pair:
 
     Each side is a folder, a hub id, or a single ``.safetensors`` with ``@base=FOLDER`` for its
     tokenizer and configs; ``@lora=FILE*WEIGHT`` and ``@revision=COMMIT`` may follow. A known name
-    may be followed by ``@lora=...`` for its cloud model.
+    may be followed by ``@lora=...`` for its cloud model. ``@lcm=STEPS/SPLIT`` says that the cloud
+    is a latent consistency model which takes SPLIT of STEPS steps of its own, ``@guidance=WEIGHT``
+    which guidance weight its UNet is given.
 
     Raises:
         ModelError: neither a known name nor two locations, or an option that does not exist.
@@ -178,7 +184,11 @@ def find(name: str) -> Pair:
             "unknown pair", code="unknown_pair", got=name,
             expected=f"one of {', '.join(PAIRS)}, or CLOUD,DEVICE as folders or hub ids",
         )  # fmt: skip
-    return Pair(name, _source(cloud.strip()), _source(device.strip()))
+    said = cloud.strip().split("@")
+    steps = [o for o in said[1:] if o.startswith("lcm=")]
+    others = "@".join(o for o in said if o not in steps)
+    own = _steps(steps[-1].removeprefix("lcm=")) if steps else None
+    return Pair(name, _source(others), _source(device.strip()), cloud_steps=own)
 
 
 def _source(text: str) -> Source:
@@ -189,21 +199,41 @@ def _source(text: str) -> Source:
 def _with(source: Source, options: str) -> Source:
     for option in filter(None, options.split("@")):
         key, given, value = option.partition("=")
-        if not given or not value or key not in ("base", "lora", "revision"):
+        if not given or not value or key not in ("base", "lora", "revision", "guidance"):
             raise ModelError(
                 "unknown option of a model", code="bad_source", got=f"@{option}",
-                expected="@base=FOLDER, @lora=FILE*WEIGHT or @revision=COMMIT",
+                expected="@base=FOLDER, @lora=FILE*WEIGHT, @revision=COMMIT, or for the cloud of "
+                "CLOUD,DEVICE @lcm=STEPS/SPLIT, @guidance=WEIGHT",
             )  # fmt: skip
         if key == "base":
             source = replace(source, base=value)
         elif key == "revision":
             source = replace(source, revision=value)
+        elif key == "guidance":
+            source = replace(source, guidance=_number(value, "bad guidance weight"))
         else:
             file, _, weight = value.partition("*")
-            try:
-                source = replace(source, loras=(*source.loras, (file, float(weight or 1.0))))
-            except ValueError:
-                raise ModelError(
-                    "bad weight of a LoRA", code="bad_source", got=weight, expected="a number"
-                ) from None
+            number = _number(weight or "1", "bad weight of a LoRA")
+            source = replace(source, loras=(*source.loras, (file, number)))
     return source
+
+
+def _number(text: str, wrong: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ModelError(wrong, code="bad_source", got=text, expected="a number")
+    return value
+
+
+def _steps(text: str) -> Steps:
+    steps, slash, split = text.partition("/")
+    most = int(steps) if slash and steps.isdecimal() and split.isdecimal() else 0
+    if not (1 <= most <= MAX_LCM_STEPS and int(split) <= most):
+        raise ModelError(
+            "bad steps of a latent consistency model", code="bad_source", got=f"@lcm={text}",
+            expected=f"@lcm=STEPS/SPLIT with SPLIT <= STEPS <= {MAX_LCM_STEPS}, such as @lcm=8/4",
+        )  # fmt: skip
+    return Steps("lcm", most, int(split))

@@ -25,7 +25,7 @@ def make_scheduler(name: str, config: dict[str, Any], steps: int) -> Any:
 
     ``dpm++`` is DPM-Solver++ (2M), multistep, deterministic (Lu et al. 2022, arXiv 2211.01095);
     ``ddim`` is DDIM with eta 0 (Song et al. 2020, arXiv 2010.02502); ``lcm`` is for distilled
-    models alone (``lcm.py``), and no request may name it yet.
+    models alone (``lcm.py``).
 
     Raises:
         RequestError: another name.

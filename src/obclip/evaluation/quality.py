@@ -65,7 +65,8 @@ def draw(
         if upto == sampling.steps:
             out += decode(cloud.parts, latents)
         else:  # the wire carries fp16
-            out += device.finish(latents.half().float(), texts, [], sampling, upto)
+            sent = latents.half().float().to(device.parts.unet.device)
+            out += device.finish(sent, texts, [], sampling, upto)
         if on_done is not None:
             on_done(len(out))
     return out
@@ -89,7 +90,8 @@ def _cloud_steps(
     cloud: Device, texts: list[str], latents: Tensor, s: Sampling, upto: int
 ) -> Tensor:
     return run(
-        cloud.denoiser, make_scheduler(s.scheduler, cloud.parts.scheduler_config, s.steps), latents,
+        cloud.denoiser, make_scheduler(s.scheduler, cloud.parts.scheduler_config, s.steps),
+        latents.to(cloud.parts.unet.device),
         cloud.denoiser.encode(texts, s.height, s.width),
         cloud.denoiser.encode_empty(len(texts), s.height, s.width),
         guidance=s.guidance, start=0, stop=upto,

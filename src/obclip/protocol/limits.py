@@ -16,6 +16,8 @@ MIN_SIDE, MAX_SIDE = 64, 2048
 MAX_GUIDANCE = 30.0
 #: Names that ``scheduler`` may have.
 SCHEDULERS = ("dpm++", "ddim")
+#: The scheduler of distilled models, which take no other.
+DISTILLED = "lcm"
 MAX_SEED = 2**63 - 1
 MAX_LATENT_CHANNELS = 64
 #: Of steps, in a progress line.

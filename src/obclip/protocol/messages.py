@@ -98,8 +98,19 @@ def _bad(field: str, got: object, expected: str) -> RequestError:
     )
 
 
+class OwnSteps(msgspec.Struct, frozen=True, kw_only=True):
+    """How a distilled model steps: its scheduler, and k of T that its pair is used with."""
+
+    scheduler: str
+    steps: Annotated[int, Meta(ge=1, le=limits.MAX_STEPS)]
+    split: Annotated[int, Meta(ge=0, le=limits.MAX_STEPS)]
+
+
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Public parameters of a cloud model: what a device needs to know to be its pair."""
+    """Public parameters of a cloud model: what a device needs to know to be its pair.
+
+    ``cloud_steps`` is None for a model that steps as the device does, with any scheduler.
+    """
 
     name: str
     latent_channels: Small
@@ -110,6 +121,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     width: Side
     guidance: Annotated[float, Meta(ge=0.0, le=limits.MAX_GUIDANCE)]
     plans: tuple[str, ...]
+    cloud_steps: OwnSteps | None = None
 
 
 class ServerInfo(msgspec.Struct, frozen=True, kw_only=True):

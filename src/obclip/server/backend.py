@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from obclip.cloud.planner import NAMED
-from obclip.protocol.messages import GenerateRequest, ModelInfo
+from obclip.diffusion.pairs import Steps
+from obclip.protocol.messages import GenerateRequest, ModelInfo, OwnSteps
 
 if TYPE_CHECKING:
     from obclip.cloud.engine import Engine
@@ -85,8 +86,8 @@ def units(request: GenerateRequest) -> int:
     return request.n * request.images * steps * request.height * request.width
 
 
-def model_info(name: str, engine: Engine, guidance: float) -> ModelInfo:
-    """The public parameters of the served model."""
+def model_info(name: str, engine: Engine, guidance: float, own: Steps | None = None) -> ModelInfo:
+    """The public parameters of the served model; ``own`` are the steps of a distilled one."""
     parts = engine.parts
     return ModelInfo(
         name=name,
@@ -98,4 +99,7 @@ def model_info(name: str, engine: Engine, guidance: float) -> ModelInfo:
         width=parts.side,
         guidance=guidance,
         plans=tuple(NAMED),
+        cloud_steps=None
+        if own is None
+        else OwnSteps(scheduler=own.scheduler, steps=own.steps, split=own.split),
     )

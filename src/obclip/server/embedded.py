@@ -26,7 +26,7 @@ from obclip.diffusion.pairs import find
 from obclip.errors import PlanError, RequestError, ServerError
 from obclip.protocol import limits
 from obclip.protocol.codec import encode_latents
-from obclip.protocol.messages import GenerateRequest, ModelInfo
+from obclip.protocol.messages import GenerateRequest, ModelInfo, OwnSteps
 from obclip.protocol.schedule import NoiseSchedule
 from obclip.server.backend import Admission, OnEnd, OnStep, Stopped
 from obclip.server.backend import model_info as model_info
@@ -48,7 +48,7 @@ def engine_of(settings: Settings) -> tuple[Engine, ModelInfo]:
     if settings.compile:
         compile_layers(parts.unet)
     engine = Engine(parts)
-    return engine, model_info(pair.name, engine, pair.guidance)
+    return engine, model_info(pair.name, engine, pair.guidance, pair.cloud_steps)
 
 
 def _check_device(settings: Settings) -> None:
@@ -109,10 +109,7 @@ class Embedded:
                 "this server does not serve that model", code="unknown_model",
                 expected=self._info.name,
             )  # fmt: skip
-        if request.scheduler not in limits.SCHEDULERS:
-            raise RequestError(
-                "unknown scheduler", code="bad_scheduler", expected=" or ".join(limits.SCHEDULERS)
-            )
+        _check_steps(request, self._info.cloud_steps)
         if request.plan not in NAMED:
             raise PlanError("unknown plan", code="unknown_plan", expected=" or ".join(NAMED))
         self.engine.check(_job(request))
@@ -182,6 +179,24 @@ class Embedded:
         size = request.height // parts.latent_factor, request.width // parts.latent_factor
         count = counter(dict(parts.unet.config), *size, int(parts.tokenizers[0].model_max_length))
         return round(plan_cost(plan, count, guidance=guidance).ratio, 4)
+
+
+def _check_steps(request: GenerateRequest, own: OwnSteps | None) -> None:
+    """Raises RequestError for a scheduler, steps or guidance that the model was not made for."""
+    known = limits.SCHEDULERS if own is None else (own.scheduler,)
+    if request.scheduler not in known:
+        raise RequestError("unknown scheduler", code="bad_scheduler", expected=" or ".join(known))
+    if own is None:
+        return
+    if request.steps != own.steps:
+        raise RequestError(
+            "steps out of range", code="bad_steps", got=request.steps, expected=str(own.steps)
+        )
+    if request.guidance > 1:  # an unconditional pass of such a model means nothing
+        raise RequestError(
+            "guidance out of range", code="bad_guidance", got=request.guidance,
+            expected="0 to 1: this model was taught its guidance",
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=128)  # a function of public numbers alone

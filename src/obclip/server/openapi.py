@@ -30,7 +30,7 @@ _ID = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of
 #: What ``GenerateRequest.check`` holds to.
 _RANGES: dict[str, dict[str, Any]] = {
     "version": {"enum": [limits.VERSION]},
-    "scheduler": {"enum": list(limits.SCHEDULERS)},
+    "scheduler": {"enum": [*limits.SCHEDULERS, limits.DISTILLED]},
     "steps": {"minimum": 1, "maximum": limits.MAX_STEPS},
     "split": {"minimum": 0, "maximum": limits.MAX_STEPS, "description": "at most `steps`"},
     "guidance": {"minimum": 0, "maximum": limits.MAX_GUIDANCE},

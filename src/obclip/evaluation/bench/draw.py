@@ -151,10 +151,9 @@ class Painter:
     def request(self, row: Row, wanted: Set, upto: int) -> bytes:
         """The bytes that leave the device, in the product's own form whatever the method."""
         s = self.clouds
-        known = self.sampling.scheduler  # no request may name the scheduler of a distilled cloud
         public = PublicParameters(
             model=self.pair.name, plan=row.plan, steps=s.steps, split=upto,
-            guidance=s.guidance, scheduler=known, height=s.height, width=s.width,
+            guidance=s.guidance, scheduler=s.scheduler, height=s.height, width=s.width,
         )  # fmt: skip
         sent, _ = self._sent(row, wanted)
         found = wanted.candidates
