@@ -20,14 +20,17 @@ from obclip.client.profile import Public
 from obclip.client.transport import Connection
 from obclip.cloud.engine import Engine, Job
 from obclip.cloud.planner import NAMED, make_plan
-from obclip.diffusion.compatibility import read_facts
+from obclip.diffusion.compatibility import read_facts, unsaid
 from obclip.diffusion.decode import decode
 from obclip.diffusion.loading import load
 from obclip.diffusion.pairs import Steps, find
-from obclip.errors import ModelError
+from obclip.errors import ModelError, RequestError
 from obclip.privacy import Expansion, PrivacySettings, expand
 from obclip.protocol.codec import decode_request
-from obclip.protocol.messages import ServerInfo
+from obclip.protocol.messages import GenerateRequest, ServerInfo
+from obclip.server.budget import Footprint
+from obclip.server.embedded import engine_of
+from obclip.server.settings import Settings
 from tests.client.fakes import Answer, between
 from tests.conftest import running
 from tests.tiny import write
@@ -153,6 +156,13 @@ def test_a_cloud_that_steps_otherwise_is_no_pair(
     assert "1 of 8 lcm steps" in str(error.value) and "4 of 8 lcm steps" in str(error.value)
 
 
+def asked_for(pair: str) -> GenerateRequest:
+    return GenerateRequest(
+        version=1, model=pair, plan="exact", scheduler="lcm", steps=8, split=4, guidance=1.0,
+        height=64, width=64, images=1, seed=1, prompts=("a woman", "a man"), table_version="1",
+    )  # fmt: skip
+
+
 def asked(address: str, **values: object) -> dict[str, str]:
     """What a server says of a request of two candidates."""
     body = {
@@ -209,10 +219,60 @@ def test_a_guidance_weight_is_a_number(weight: str) -> None:
     assert (error.value.code, error.value.got) == ("bad_source", weight)
 
 
-def test_equal_numbers_give_equal_bytes(pair: str) -> None:
+def alike(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Correlation of two sets of latents."""
+    return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
+
+
+def test_the_noise_between_steps_is_the_requests_own(pair: str) -> None:
+    """One for all candidates, another for each picture and each seed, the same every time."""
     engine = Engine(load(find(pair).cloud, vae=False))
-    job, plan = Job(["a woman", "a man"], (), "lcm", 1.0, 64, 64, 1, 7), make_plan("exact", 2, 8, 4)
+    job, plan = Job(["a woman", "a man"], (), "lcm", 1.0, 64, 64, 2, 7), make_plan("exact", 2, 8, 4)
     first = engine.run(job, plan)
     torch.randn(3)  # the process's own generator decides nothing
     assert torch.equal(first, engine.run(job, plan))
-    assert not torch.equal(first, engine.run(replace(job, seed=8), plan))
+    assert alike(first[0, 0], first[0, 1]) > 0.9  # candidates differ by what the words change
+    assert abs(alike(first[0, 0], first[1, 0])) < 0.5
+    assert abs(alike(first[0], engine.run(replace(job, seed=8), plan)[0])) < 0.5
+    alone = engine.run(replace(job, images=1), plan)
+    torch.testing.assert_close(alone[0], first[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_split_that_is_not_used_is_not_checked(pair: str) -> None:
+    Public(pair, steps=3, split=10).check()
+    with pytest.raises(RequestError):
+        Public(steps=3, split=10).check()
+
+
+@pytest.mark.parametrize("weight", ["0", "-4"])
+def test_a_guidance_weight_is_one_or_more(weight: str) -> None:
+    with pytest.raises(ModelError):
+        find(f"x@guidance={weight},y")
+
+
+def test_what_a_distilled_cloud_needs_is_asked_for(pair: str, tiny_pair: str) -> None:
+    cloud, device = pair.split(",")
+    folder = cloud.partition("@")[0]
+    for said, code, missing in (
+        (folder, "no_guidance", ("@guidance=8", "@lcm=8/4")),
+        (f"{folder}@guidance=8", "no_steps", ("@lcm=8/4",)),
+    ):
+        known = find(f"{said},{device}")
+        assert all(m in text for m, text in zip(missing, unsaid(known), strict=True))
+        with pytest.raises(ModelError) as error:
+            engine_of(Settings(pair=known.name))
+        assert error.value.code == code
+    ordinary = tiny_pair.replace(",", "@guidance=3,")
+    assert len(unsaid(find(ordinary))) == 1
+    with pytest.raises(ModelError) as error:
+        engine_of(Settings(pair=ordinary))
+    assert "--guidance" in str(error.value)
+    assert unsaid(find(pair)) == unsaid(find(tiny_pair)) == ()
+
+
+def test_the_servers_memory_is_not_charged_for_passes_that_are_not_made(pair: str) -> None:
+    engine, _ = engine_of(Settings(pair=pair))
+    footprint = Footprint(engine)
+    plan, made = make_plan("exact", 2, 8, 4), asked_for(pair)
+    guided = msgspec.structs.replace(made, guidance=7.5)
+    assert footprint.held(made, plan) < 0.8 * footprint.held(guided, plan)

@@ -43,8 +43,9 @@ def run(
     share: float,
     old: tuple[Node, ...] = WHOLE,
     mix: Mix = COPIES,
+    stop: int = 7,
 ) -> Tensor:
-    """Latents after seven steps, of candidates that nodes ``old`` stand for until ``branch``."""
+    """What step ``stop`` sees, of candidates that nodes ``old`` stand for until ``branch``."""
     config: dict[str, Any] = {**SCHEDULER, "prediction_type": kind}
     if zero:
         config |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing",
@@ -57,7 +58,7 @@ def run(
     start = torch.randn(1, 1, 3, 2, 2) * scheduler.init_noise_sigma
     nodes = len(old) if branch else 4
     state = State(start.expand(-1, nodes, -1, -1, -1).clone(), scheduler)
-    for index in range(7):
+    for index in range(stop + 1):
         timestep = scheduler.timesteps[index]
         if branch and index == branch:
             state.mix(mix)
@@ -66,7 +67,8 @@ def run(
         prediction = predicted(kind, state, timestep, seen)
         if branch and index == branch:
             prediction = catch_up(state, prediction, timestep, NODES, old, mix, share)
-        state.step(prediction, timestep)
+        if index < stop:
+            state.step(prediction, timestep)
     return state.latents
 
 
@@ -80,6 +82,14 @@ def test_constant_differences_are_made_up_for_exactly(kind: str, zero: bool, sol
     half = (run(kind, solver, 4, zero, 0.5) - exact).norm()
     assert late > 0.01
     assert float(half) == pytest.approx(float(late) / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_a_latent_of_fresh_noise_is_made_up_for_whole(kind: str) -> None:
+    """A consistency model's latent is its last picture and new noise: nothing is left of before."""
+    exact = run(kind, "lcm", 0, False, 1.0, stop=4)
+    torch.testing.assert_close(run(kind, "lcm", 4, False, 1.0, stop=4), exact, rtol=1e-4, atol=1e-4)
+    assert (run(kind, "lcm", 4, False, 0.0, stop=4) - exact).norm() > 0.01
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])

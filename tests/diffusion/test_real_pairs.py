@@ -84,6 +84,17 @@ def test_lcm_steps_are_the_same_for_all_candidates_and_every_time() -> None:
     assert torch.isfinite(ends[0]).all()
 
 
+@pytest.mark.parametrize("steps", [1, 2, 4, 7, 8, 25, 50])
+def test_a_plan_knows_where_lcm_steps(steps: int) -> None:
+    from obclip.cloud.schedule import SD, log_snr, stepped
+
+    scheduler = make_scheduler("lcm", SCHEDULE, steps)
+    bars = scheduler.alphas_cumprod[scheduler.timesteps].double()
+    found = log_snr(stepped(SD, "lcm"), steps)
+    assert found == pytest.approx((bars / (1 - bars)).log().tolist(), rel=1e-4)
+    assert stepped(SD, "dpm++") == SD
+
+
 def test_a_folded_guidance_weight_is_the_networks_own_input(tmp_path: Path) -> None:
     from diffusers import LatentConsistencyModelPipeline as Lcm
 

@@ -152,7 +152,7 @@ def against_diffusers(
         return found
 
     ours = engine.run(job, plan)[0]
-    far = float((ours - theirs().float()).norm() / ours.norm())
+    far = float((ours - theirs().float().cpu()).norm() / ours.norm())
     took = []
     for i in range(pairs):  # whoever goes first may find the caches warm
         if i % 2:
@@ -207,18 +207,19 @@ def measure(pair_name: str, *, side: int, tiny: bool, on: str = "cpu") -> None:
 
 
 def _on_cuda(scale: Scale, side: int, names: Sequence[str]) -> None:
-    """SD-1.x at ``side`` px and against diffusers, then SDXL at 1024 px; both whole, in fp16."""
+    """SD-1.x at ``side`` px and against diffusers, then SDXL at 1024 px; both whole, in fp16.
+
+    Calls are calibrated anew for each N: a few rows leave a GPU idle and say nothing of many.
+    """
     click.echo(f"\n## SD-1.x architecture, random weights, fp16, {side} px, {scale.rounds} rounds")
-    engine, found = random_engine(scale.unet, torch.float16, "cuda"), None
+    engine = random_engine(scale.unet, torch.float16, "cuda")
     for sizes in ((2,), (2, 3), (2, 3, 5)):
-        found = plans_on(
-            engine, side, 7.5, sizes, names, scale, scale.cloud_steps, scale.rounds, found
-        )
+        plans_on(engine, side, 7.5, sizes, names, scale, scale.cloud_steps, scale.rounds)
     click.echo("\nthe engine and diffusers")
     against_diffusers(with_decoder(engine), side, 7.5, scale.steps, scale.full_pairs)
     del engine
     click.echo("\n## SDXL architecture, random weights, fp16, 1024 px, one round")
-    engine, found = random_engine(SDXL, torch.float16, "cuda"), None
+    engine = random_engine(SDXL, torch.float16, "cuda")
     engine.batch = 16
     for sizes in ((2,), (2, 2), (2, 3)):
-        found = plans_on(engine, 1024, 5.0, sizes, FEW, scale, scale.cloud_steps, 1, found)
+        plans_on(engine, 1024, 5.0, sizes, FEW, scale, scale.cloud_steps, 1)

@@ -36,6 +36,7 @@ class Model:
     @staticmethod
     def of(pair: Pair, size: int | None, dtype: str) -> Model:
         """Raises RequestError for a size that the model cannot make."""
+        from obclip.cloud.schedule import stepped
         from obclip.diffusion.architectures import schedule_of, side_of, unet_of
         from obclip.errors import RequestError
         from obclip.protocol.limits import MAX_SIDE
@@ -48,7 +49,8 @@ class Model:
                 "size does not fit the model", code="bad_size", got=side,
                 expected=f"a multiple of {multiple}, {multiple} to {MAX_SIDE}",
             )  # fmt: skip
-        schedule = schedule_of(pair.cloud)
+        own = pair.cloud_steps
+        schedule = stepped(schedule_of(pair.cloud), own.scheduler if own else "")
         return Model(pair, config, side, side // factor, tokens, dtype, schedule)
 
     @property

@@ -93,7 +93,8 @@ def command(
     extra = _extra(plan, model, budget, seconds)
     cost = model.cost(plan)
     if output is not None:
-        _draw(plan, output, title=f"{name}, N = {n}, k = {split} of T = {steps}: {cost.ratio:.2f}")
+        title = f"{name}, N = {n}, k = {split} of T = {steps}: {cost.ratio:.2f}"
+        _draw(plan, output, title if model.guidance else f"{title}, no unconditional pass")
     if as_json:
         click.echo(json.dumps(_as_dict(plan, cost, model, counts) | extra))
         return
@@ -223,7 +224,7 @@ def _as_dict(plan: Plan, cost: Cost, model: Model, counts: dict[str, int]) -> di
         "pair": model.pair.name, "plan": plan.name, "attributes": counts, "n": plan.n,
         "steps": plan.steps, "split": plan.split, "size": model.side, "cells": plan.cells,
         "program": steps, "note": plan.note, "flops": cost.flops, "ratio": round(cost.ratio, 4),
-        "ratio_cached": round(cost.ratio_cached, 4),
+        "ratio_cached": round(cost.ratio_cached, 4), "unconditional": model.guidance,
     }  # fmt: skip
 
 

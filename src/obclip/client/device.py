@@ -21,13 +21,17 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Public sampling parameters, the same for cloud and device."""
+    """Public sampling parameters, the same for cloud and device.
+
+    ``seed`` is that of the noise which a distilled model adds between its steps.
+    """
 
     scheduler: str
     steps: int
     guidance: float
     height: int
     width: int
+    seed: int = 0
 
 
 class Device:
@@ -95,4 +99,6 @@ class Device:
         return decode(self.parts, done)
 
     def _scheduler(self, sampling: Sampling) -> Any:
-        return make_scheduler(sampling.scheduler, self.parts.scheduler_config, sampling.steps)
+        return make_scheduler(
+            sampling.scheduler, self.parts.scheduler_config, sampling.steps, seed=sampling.seed
+        )

@@ -24,7 +24,7 @@ from obclip.errors import ObclipError, PlanError, RequestError, ServerError
 from obclip.privacy import CandidateSet
 from obclip.privacy.request import PublicParameters, build_request
 from obclip.privacy.selection import Sealed, seal
-from obclip.protocol.codec import Latents, decode_latents, encode_latents
+from obclip.protocol.codec import Latents, decode_latents, decode_request, encode_latents
 from obclip.protocol.limits import DISTILLED
 from obclip.protocol.messages import ModelInfo
 
@@ -72,12 +72,14 @@ class Download:
     """All that came back for one set, sealed: its connection is closed for good.
 
     One item a candidate, (images, channels, h, w). ``asked`` is what the request said in public;
-    ``guidance`` is the scale that the device goes on with.
+    ``guidance`` is the scale that the device goes on with; ``seed`` is the request's, which may
+    be that of a run before a crash.
     """
 
     latents: Sealed[Latents]
     asked: PublicParameters
     guidance: float
+    seed: int
 
 
 def parameters(
@@ -158,7 +160,7 @@ def download(
     if errand is not None:
         errand.keep(encode_latents(latents))
     sealed = seal(tuple(latents[:, i] for i in range(n)), connection)
-    return Download(sealed, asked, guidance(public, cloud))
+    return Download(sealed, asked, guidance(public, cloud), decode_request(request).seed)
 
 
 def _remembered(errand: Errand | None, shape: Shape) -> Latents | None:

@@ -180,7 +180,9 @@ def drawn_by_the_cloud(
     from obclip.client.device import Sampling
 
     asked = answer.asked
-    sampling = Sampling(asked.scheduler, asked.steps, asked.guidance, asked.height, asked.width)
+    sampling = Sampling(
+        asked.scheduler, asked.steps, asked.guidance, asked.height, asked.width, answer.seed
+    )
     latents = torch.stack([torch.from_numpy(item[0]).float() for item in answer.latents.items])
     return model.finish(
         latents, list(candidates.prompts), list(candidates.negatives), sampling, asked.split

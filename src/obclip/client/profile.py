@@ -16,6 +16,7 @@ from typing import Any
 
 from platformdirs import user_config_path, user_data_path
 
+from obclip.diffusion.pairs import find
 from obclip.errors import ProfileError, RequestError
 from obclip.privacy import PrivacySettings
 from obclip.privacy.custom import load_custom
@@ -28,7 +29,9 @@ _PRIVACY_KEYS = ("protect", "always_on", "third_gender", "groups", "allow", "cap
 class Public:
     """Parameters that the cloud sees, the same for every prompt of a profile.
 
-    ``guidance`` and ``side`` of None mean the pair's own. ``split`` is k of ``steps`` T.
+    ``guidance`` and ``side`` of None mean the pair's own. ``split`` is k of ``steps`` T. Where the
+    cloud has steps of its own, ``split`` is not used, and ``scheduler`` and ``steps`` are the
+    device's.
     """
 
     pair: str = "mini"
@@ -41,9 +44,10 @@ class Public:
 
     def check(self, images: int = 1) -> None:
         """Raises RequestError for numbers that no cloud would take, before any work is done."""
+        shifted = find(self.pair).cloud_steps is not None
         for name, value, low, high in (
             ("steps", self.steps, 1, limits.MAX_STEPS),
-            ("split", self.split, 0, self.steps),
+            ("split", None if shifted else self.split, 0, self.steps),
             ("images", images, 1, limits.MAX_IMAGES),
             ("size", self.side, limits.MIN_SIDE, limits.MAX_SIDE),
             ("guidance", self.guidance, 0, limits.MAX_GUIDANCE),

@@ -37,7 +37,8 @@ def catch_up(
     kind = state.scheduler.config.prediction_type
     apart = share * (prediction - stood_for(prediction, nodes, old, mix))
     clean = {"epsilon": -sigma / alpha, "v_prediction": -sigma}.get(kind, 1.0) * apart
-    moved = (alpha - first_alpha * sigma / first_sigma) * clean
+    fresh = getattr(state.scheduler, "fresh_noise", False)  # nothing of the first noise is left
+    moved = (alpha - (0.0 if fresh else first_alpha * sigma / first_sigma)) * clean
     state.latents = state.latents + moved
     past = getattr(state.scheduler, "model_outputs", [])  # of DPM-Solver++: clean pictures
     for i, output in enumerate(past):

@@ -118,7 +118,10 @@ class Engine:
 
     def _start(self, job: Job, plan: Plan) -> State:
         """One noise a picture, which all nodes share."""
-        scheduler = make_scheduler(job.scheduler, self.parts.scheduler_config, plan.steps)
+        scheduler = make_scheduler(
+            job.scheduler, self.parts.scheduler_config, plan.steps, seed=job.seed,
+            images=job.images,
+        )  # fmt: skip
         if hasattr(scheduler, "set_begin_index"):  # DDIM keeps no place in the schedule
             scheduler.set_begin_index(0)
         noise = initial_noise(

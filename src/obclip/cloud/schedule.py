@@ -6,10 +6,12 @@ Steps are those of DPM-Solver++ over the same schedule (DDIM's lie within one st
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from math import cos, inf, log, pi, sqrt
 
 from obclip.errors import PlanError
+from obclip.protocol.limits import DISTILLED
 from obclip.protocol.schedule import NoiseSchedule
 
 #: Stable Diffusion's own: what a plan is made for unless told.
@@ -18,6 +20,15 @@ SD = NoiseSchedule(
     prediction_type="epsilon", rescale_betas_zero_snr=False, timestep_spacing="leading",
     steps_offset=1,
 )  # fmt: skip
+
+
+#: A spacing of ours: the steps of a latent consistency model, out of the fifty of its teacher.
+LCM, LCM_STEPS = "lcm", 50
+
+
+def stepped(schedule: NoiseSchedule, scheduler: str) -> NoiseSchedule:
+    """The schedule as a request's ``scheduler`` goes through it."""
+    return replace(schedule, timestep_spacing=LCM) if scheduler == DISTILLED else schedule
 
 
 @lru_cache(maxsize=64)
@@ -79,6 +90,9 @@ def _timesteps(s: NoiseSchedule, steps: int) -> list[int]:
         return [round(n - i * n / steps) - 1 for i in range(steps)]
     if s.timestep_spacing == "linspace":
         return [round((n - 1) * i / steps) for i in range(steps, 0, -1)]
+    if s.timestep_spacing == LCM and 1 <= steps <= LCM_STEPS:
+        each = n // LCM_STEPS
+        return [each * (LCM_STEPS - LCM_STEPS * i // steps) - 1 for i in range(steps)]
     raise PlanError(
         "unknown timestep spacing", code="bad_schedule", got=s.timestep_spacing,
         expected="leading, trailing or linspace",

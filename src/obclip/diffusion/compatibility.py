@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from obclip.diffusion.folder import latent_factor, layout, read_json
-from obclip.diffusion.pairs import Source
+from obclip.diffusion.pairs import Pair, Source
 from obclip.errors import ModelError, RequestError
 from obclip.protocol.schedule import NoiseSchedule
 
@@ -100,6 +100,17 @@ def problems(cloud: Public, device: Public) -> tuple[str, ...]:
     ]
     found += cloud.schedule.differences(device.schedule)
     return tuple(f"{text} ({_WHY[text.partition(':')[0]]})" for text in found)
+
+
+def unsaid(pair: Pair) -> tuple[str, ...]:
+    """What a distilled cloud needs and the pair does not say, in words, from its config alone."""
+    takes_weight = read_json(layout(pair.cloud).unet / "config.json").get("time_cond_proj_dim")
+    if takes_weight is None:
+        return () if pair.cloud.guidance is None else ("@guidance of a cloud that takes none",)
+    wanted = {"@guidance=8": pair.cloud.guidance, "@lcm=8/4": pair.cloud_steps}
+    return tuple(
+        f"a distilled cloud without {option}" for option, value in wanted.items() if value is None
+    )
 
 
 def check_pair(cloud: Public, device: Public) -> None:

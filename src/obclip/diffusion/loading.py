@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from obclip.diffusion.folder import Layout, latent_factor, layout, read_json
-from obclip.diffusion.pairs import Source
+from obclip.diffusion.pairs import Pair, Source
 from obclip.errors import ModelError
 from obclip.protocol.schedule import NoiseSchedule
 
@@ -153,6 +153,12 @@ def _change(parts: Parts, source: Source) -> None:
             fold(Path(file).expanduser(), weight, models)
     takes_weight = getattr(parts.unet.time_embedding, "cond_proj", None) is not None
     if not takes_weight:
+        if source.guidance is not None:
+            raise ModelError(
+                "this model takes no guidance weight", code="no_guidance",
+                got=f"@guidance={source.guidance:g}", expected="nothing",
+                action="leave it out; the guidance scale is --guidance",
+            )  # fmt: skip
         return
     if source.guidance is None:
         raise ModelError(
@@ -161,6 +167,16 @@ def _change(parts: Parts, source: Source) -> None:
             action="say CLOUD@guidance=8, and its steps as @lcm=8/4",
         )  # fmt: skip
     fold_guidance(parts.unet, source.guidance)
+
+
+def check_distilled(parts: Parts, pair: Pair) -> None:
+    """Raises ModelError for a distilled cloud that the pair takes for an ordinary one."""
+    takes_weight = getattr(parts.unet.time_embedding, "cond_proj", None) is not None
+    if takes_weight and pair.cloud_steps is None:
+        raise ModelError(
+            "this cloud was distilled to steps of its own", code="no_steps", got="none",
+            expected="how many it takes", action="say them, as CLOUD@guidance=8@lcm=8/4,DEVICE",
+        )  # fmt: skip
 
 
 @torch.no_grad()

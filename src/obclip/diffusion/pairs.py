@@ -210,10 +210,15 @@ def _with(source: Source, options: str) -> Source:
         elif key == "revision":
             source = replace(source, revision=value)
         elif key == "guidance":
-            source = replace(source, guidance=_number(value, "bad guidance weight"))
+            weight = _number(value, "bad guidance weight")
+            if weight < 1:
+                raise ModelError(
+                    "bad guidance weight", code="bad_source", got=value, expected="1 or more"
+                )
+            source = replace(source, guidance=weight)
         else:
-            file, _, weight = value.partition("*")
-            number = _number(weight or "1", "bad weight of a LoRA")
+            file, _, scale = value.partition("*")
+            number = _number(scale or "1", "bad weight of a LoRA")
             source = replace(source, loras=(*source.loras, (file, number)))
     return source
 
@@ -230,7 +235,8 @@ def _number(text: str, wrong: str) -> float:
 
 def _steps(text: str) -> Steps:
     steps, slash, split = text.partition("/")
-    most = int(steps) if slash and steps.isdecimal() and split.isdecimal() else 0
+    numbers = slash and all(part.isdecimal() and len(part) <= 3 for part in (steps, split))
+    most = int(steps) if numbers else 0
     if not (1 <= most <= MAX_LCM_STEPS and int(split) <= most):
         raise ModelError(
             "bad steps of a latent consistency model", code="bad_source", got=f"@lcm={text}",

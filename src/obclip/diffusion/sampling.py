@@ -20,12 +20,17 @@ from obclip.protocol.limits import SCHEDULERS
 OnStep = Callable[[int, Tensor], None]
 
 
-def make_scheduler(name: str, config: dict[str, Any], steps: int) -> Any:
+def make_scheduler(
+    name: str, config: dict[str, Any], steps: int, *, seed: int = 0, images: int = 1
+) -> Any:
     """A fresh diffusers scheduler with its timesteps set.
 
     ``dpm++`` is DPM-Solver++ (2M), multistep, deterministic (Lu et al. 2022, arXiv 2211.01095);
     ``ddim`` is DDIM with eta 0 (Song et al. 2020, arXiv 2010.02502); ``lcm`` is for distilled
     models alone (``lcm.py``).
+
+    Args:
+        seed, images: of the request, for the noise that ``lcm`` adds between its steps.
 
     Raises:
         RequestError: another name.
@@ -43,6 +48,7 @@ def make_scheduler(name: str, config: dict[str, Any], steps: int) -> Any:
         from obclip.diffusion.lcm import CommonNoise
 
         scheduler = CommonNoise.from_config(shared)
+        scheduler.of(seed, images)
     else:
         raise RequestError(
             "unknown scheduler", code="bad_scheduler", got=name, expected=" or ".join(SCHEDULERS)

@@ -77,7 +77,8 @@ class Footprint:
     def held(self, request: GenerateRequest, plan: Plan) -> int:
         """Bytes a run holds between its calls: latents, text, features kept for later steps."""
         cells, parts = self._cells(request), self._parts
-        rows = max((s.conditional + s.unconditional for s in plan.program), default=plan.n)
+        apart = request.guidance > 1  # unconditional passes are made
+        rows = max((s.conditional + apart * s.unconditional for s in plan.program), default=plan.n)
         rows *= request.images
         # latents, scaled ones, predictions, the solver's two past outputs, guidance: fp32
         latents = 7 * 4 * rows * cells * parts.latent_channels

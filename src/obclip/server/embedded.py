@@ -6,6 +6,7 @@ Does not protect: the process's own memory from its operator.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +22,8 @@ from obclip.cloud.engine import Engine, Job
 from obclip.cloud.loop import Cancelled, Loop
 from obclip.cloud.plan import Kind, Plan
 from obclip.cloud.planner import NAMED, make_plan
-from obclip.diffusion.loading import load
+from obclip.cloud.schedule import stepped
+from obclip.diffusion.loading import check_distilled, load
 from obclip.diffusion.pairs import find
 from obclip.errors import PlanError, RequestError, ServerError
 from obclip.protocol import limits
@@ -45,6 +47,7 @@ def engine_of(settings: Settings) -> tuple[Engine, ModelInfo]:
     parts = load(
         pair.cloud, dtype=getattr(torch, settings.dtype), device=settings.device, vae=False
     )
+    check_distilled(parts, pair)
     if settings.compile:
         compile_layers(parts.unet)
     engine = Engine(parts)
@@ -92,7 +95,11 @@ class Embedded:
         for name in NAMED:  # what a plan puts into the model is put there before anything runs
             with suppress(PlanError):
                 self.engine.check_plan(make_plan(name, 2, 10, 5))
-        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        # what --compile has set of torch's compiler holds in the context that set it alone
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=context.run, args=(self._serve,), name="engine", daemon=True
+        )
         self._thread.start()
 
     @property
@@ -167,7 +174,7 @@ class Embedded:
     def _plan(self, request: GenerateRequest) -> Plan:
         return _plan(
             request.plan, request.n, request.steps, request.split, request.sizes or None,
-            self.engine.parts.schedule,
+            stepped(self.engine.parts.schedule, request.scheduler),
         )  # fmt: skip
 
     def _ratio(self, request: GenerateRequest, plan: Plan) -> float:

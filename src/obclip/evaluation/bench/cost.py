@@ -8,6 +8,7 @@ from typing import Any
 from obclip.cloud.cost import counter, plan_cost
 from obclip.cloud.plan import Kind
 from obclip.cloud.planner import make_plan
+from obclip.cloud.schedule import stepped
 from obclip.diffusion.architectures import SCHEDULE, schedule_of, side_of, unet_of
 from obclip.diffusion.handover import start_of
 from obclip.diffusion.pairs import Pair, Steps
@@ -78,7 +79,8 @@ def flops(pair: Pair, row: Row, n: int, k: int, steps: int, side: int | None = N
     device = left * small(Kind(), 2)
     try:
         sizes = {2: (2,), 6: (2, 3), 30: (2, 3, 5)}.get(n) if members > 1 else None
-        plan = make_plan(row.plan, members, mine, upto, sizes, schedule_of(pair.cloud))
+        schedule = stepped(schedule_of(pair.cloud), "" if shifted is None else shifted.scheduler)
+        plan = make_plan(row.plan, members, mine, upto, sizes, schedule)
         cost = plan_cost(plan, count, guidance=guided)
     except PlanError as error:
         return Flops(None, device, whole, str(error))

@@ -15,6 +15,7 @@ from obclip.client.device import Device, Sampling
 from obclip.client.sizes import sizes_of, with_sizes
 from obclip.cloud.engine import Engine, Job
 from obclip.cloud.planner import make_plan
+from obclip.cloud.schedule import stepped
 from obclip.diffusion.decode import decode
 from obclip.diffusion.handover import start_of
 from obclip.diffusion.pairs import Pair
@@ -77,7 +78,7 @@ class Painter:
         start = time.perf_counter()
         plan = make_plan(
             row.plan, len(sent), steps, upto, sizes if len(sent) > 1 else None,
-            schedule=self.cloud.parts.schedule,
+            schedule=stepped(self.cloud.parts.schedule, self.clouds.scheduler),
         )  # fmt: skip
         latents = self.engine.run(self._job(sent, wanted.seed), plan)
         spent = time.perf_counter() - start

@@ -1,0 +1,73 @@
+"""A cloud that was distilled to steps of its own, on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Obclip
+from tests.conftest import running
+from tests.tiny import write
+
+REAL = "lcm-sdxl+koala-700m"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder, spaced = tmp_path_factory.mktemp("lcm"), {"timestep_spacing": "leading"}
+    cloud = write(folder / "cloud", xl=True, time_cond=16, scheduler=spaced)
+    device = write(folder / "device", widths=(32, 32), seed=1, xl=True, scheduler=spaced)
+    return f"{cloud}@guidance=8@lcm=8/4,{device}"
+
+
+@pytest.fixture(scope="module")
+def address(pair: str) -> Iterator[str]:
+    with running(pair) as found:
+        yield found
+
+
+def test_a_private_picture_end_to_end(
+    obclip: Obclip, pair: str, address: str, tmp_path: Path
+) -> None:
+    out, sheet = tmp_path / "a.png", tmp_path / "sheet.png"
+    done = obclip("generate", "a woman doctor", "--protect", "gender", "--pair", pair,
+                  "--server", address, "--steps", 8, "-o", out, "--show-cloud", sheet)  # fmt: skip
+    assert done.code == 0, done.err
+    assert "It ran 4 of 8 steps for each" in done.out
+    assert Image.open(out).size == (64, 64)
+    assert sheet.exists()
+
+
+def test_this_device_alone_takes_its_own_steps(obclip: Obclip, pair: str, tmp_path: Path) -> None:
+    out = tmp_path / "a.png"
+    options = ("--device-only", "--steps", 3, "-o", out)
+    assert obclip("generate", "a woman", "--pair", pair, *options).code == 0
+    assert out.exists()
+
+
+def test_another_split_is_refused(obclip: Obclip, pair: str, tmp_path: Path) -> None:
+    refused = obclip("generate", "a woman", "--pair", pair, "--split", 10)
+    assert refused.code == 2
+    assert "--split is 4 (of 8 lcm steps)" in refused.err and "leave it out" in refused.err
+
+
+def test_a_plan_is_of_the_clouds_own_steps(obclip: Obclip) -> None:
+    options = ("plan", "--pair", REAL, "--attributes", "gender=2,age=3")
+    found = json.loads(obclip(*options, "--json").out)
+    assert (found["steps"], found["split"], found["ratio"]) == (8, 4, 3.0)
+    assert not found["unconditional"]
+    assert "the conditional pass alone runs" in obclip(*options).out
+    for given in (("--split", 10), ("--steps", 25), ("--tune",)):
+        refused = obclip("plan", "--pair", REAL, *given)
+        assert refused.code == 2 and REAL in refused.err
+
+
+def test_a_check_asks_for_what_is_not_said(obclip: Obclip, pair: str) -> None:
+    assert obclip("models", "check", pair).code == 0
+    for said in (pair.replace("@lcm=8/4", ""), pair.replace("@guidance=8", "")):
+        refused = obclip("models", "check", said)
+        assert refused.code == 1 and "a distilled cloud without @" in refused.err
