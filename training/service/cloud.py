@@ -86,11 +86,13 @@ class CloudProcess:
             self.kill()
 
     def full_disk(self, *, full: bool) -> None:
-        """Lets no file of it grow, or lets it again: what a full disk is to a program."""
-        unlimited = resource.RLIM_INFINITY
-        for pid in self._family():
-            soft = 0 if full else unlimited
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, unlimited))
+        """Lets no file of it grow, or lets it again: what a full disk is to its database.
+
+        Not of its children: Python ignores the signal that comes with this limit, while Ray's own
+        daemons die of it, which a full disk does not do to them.
+        """
+        soft = 0 if full else resource.RLIM_INFINITY
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
     def memory(self) -> int:
         """Resident bytes of the cloud and its children."""
