@@ -92,7 +92,9 @@ class CloudProcess:
         daemons die of it, which a full disk does not do to them.
         """
         soft = 0 if full else resource.RLIM_INFINITY
-        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
     def memory(self) -> int:
         """Resident bytes of the cloud and its children."""
