@@ -250,6 +250,35 @@ def test_members_read_as_english(text: str, members: tuple[str, ...]) -> None:
     assert len(found) <= 48
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("a man who is 25", "a girl who is 8", "a man who is 70"),
+        ("a man, who's 40, smiling", "a girl, who's 8, smiling", "a man, who's 70, smiling"),
+        ("a woman just turned 40", "a girl just turned 8", "a man just turned 70"),
+        ("a man who is now 70", "a girl who is now 8", "a man who is now 70"),
+        ("a woman who is twenty-five", "a girl who is 8", "a man who is 70"),
+        ("a young woman who is 25", "a girl who is 8", "a man who is 70"),
+        ("a boy who has just turned 9", "a girl who has just turned 8",
+         "a man who has just turned 70"),
+        ("she is only 25", "she is only 8", "he is only 70"),
+    ],
+)  # fmt: skip
+def test_an_age_in_a_clause_is_the_persons_before_it(text: str, first: str, last: str) -> None:
+    found = expand(text, PrivacySettings()).candidates
+    assert (found.n, found.prompts[0], found.prompts[-1]) == (8, first, last)
+    for member in found.prompts:
+        assert expand(member, PrivacySettings()).candidates == found
+
+
+@pytest.mark.parametrize("text", [
+    "a man in a house that is 100", "a man who is 40 minutes late", "a woman who is in room 25",
+    "a man with a car that is 30", "a man who is 100 meters away", "a man who won 25 medals",
+])  # fmt: skip
+def test_a_number_that_is_no_age_stays(text: str) -> None:
+    assert [a.name for a in expand(text, PrivacySettings()).candidates.attributes] == ["gender"]
+
+
 @pytest.mark.parametrize("text", ["she is 25 meters away", "it is 25", "she's one of them"])
 def test_other_numbers_after_a_verb_of_being(text: str) -> None:
     assert "age" not in names_of(text)

@@ -16,6 +16,12 @@ _YEARS = frozenset(["years", "yrs", "year", "yr"])
 _OLDEST = 110
 _PARTS = frozenset([".", "/", ":", "%", "-", "to", "of"])
 _BEING = frozenset(["is", "'s", "was", "turned", "turns", "turning", "becomes", "became"])
+#: What may stand between a person, such a verb and the number.
+_BETWEEN = frozenset(
+    ["now", "just", "only", "about", "around", "almost", "nearly", "over", "under", "already",
+     "barely", "still", "roughly", "currently", "has", "have", "had", "soon"]
+)  # fmt: skip
+_WHO = frozenset(["who", "that"])
 
 
 def mark_bare_ages(judge: Judge) -> None:
@@ -54,15 +60,27 @@ def _predicates(judge: Judge) -> None:
     for i, unit in enumerate(units):
         if i < 2 or unit.figure is not None or not unit.low.isdecimal() or len(unit.low) > 3:
             continue
-        if units[i - 1].low not in _BEING or not 3 <= int(unit.low) <= _OLDEST:
-            continue
-        if units[i - 2].key != "she*" and not judge.is_person(i - 2):
+        if not 3 <= int(unit.low) <= _OLDEST or subject(judge, i) < 0:
             continue
         after = [unit.low for unit in units[i + 1 : i + 3]]
         part = after[:1] != [] and after[0] in _PARTS and after != ["of", "course"]
         if (judge.ends(i + 1) or _origin(units, i + 1)) and not part:
             unit.figure = ("", "", int(unit.low))
             unit.key = KEY
+
+
+def subject(judge: Judge, i: int) -> int:
+    """Of whom unit i is said, by a verb: "she is now 25", "a man, who is 25"; -1 of nobody."""
+    units, j = judge.units, i - 1
+    said = False
+    while j >= 0 and (units[j].low in _BEING or units[j].low in _BETWEEN):
+        said = said or units[j].low in _BEING
+        j -= 1
+    if said and j > 0 and units[j].low in _WHO:
+        j -= 2 if units[j - 1].low == "," else 1
+    if not said or j < 0:
+        return -1
+    return j if units[j].key == "she*" or judge.is_person(j) else -1
 
 
 def _origin(units: list[Unit], i: int) -> bool:

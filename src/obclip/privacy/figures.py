@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
 from obclip.privacy.bare import KEY as BARE
+from obclip.privacy.bare import subject
 from obclip.privacy.draft import Part
 from obclip.privacy.lexicon import CHILD
 from obclip.privacy.normalise import refuse
@@ -44,7 +45,8 @@ def figure_head(a: Analyser, i: int) -> int:
     if years == 0:
         return -2
     if a.units[i].key == BARE:
-        return _said_of(a, i - 2)
+        said = subject(a.judge, i)
+        return _said_of(a, i - 2 if said < 0 else said)
     if a.units[i].figure[1] == BIRTHDAY:  # type: ignore[index]
         return -1 if years <= _OLDEST else -2
     after = a.units[i + 1].low if i + 1 < len(a.units) else ""

@@ -54,7 +54,10 @@ _SEP = "(?: - |-| )"
 _FREE = r"(?<![\w./-])(?<!\d,)"  # no part of another figure
 _YEARS = rf"(?:{_SEP})?(?:years?|yrs?){_SEP}olds?\b"
 _DECADE = r"(?:[2-9]0s|twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties)"
-_BEING = r"\bs?he(?:'s| is| was| turned| turns)"
+_BEING = (
+    r"\b(?:s?he|who|that)(?:'s| is| was| has| just| turned| turns)"
+    r"(?: (?:now|just|only|about|around|almost|nearly|over|under|already|turned|turning))*"
+)
 _CUES = re.compile(rf"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties|{_BEING} [a-z]", re.I)
 
 
