@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
 
+import httpx
 import pytest
 
 from obclip.client.patience import Patience, retry_after
@@ -171,3 +172,26 @@ def test_a_key_goes_with_every_exchange() -> None:
             with Connection(address, key="abc") as connection, pytest.raises(ObclipError):
                 connection.info()
         assert all(b"authorization: Bearer abc" in r for r in fake.received)
+
+
+@pytest.mark.parametrize("broken", [2, 99])
+def test_a_line_that_is_not_made_in_time_is_a_broken_network(
+    cloud: str, monkeypatch: pytest.MonkeyPatch, broken: int
+) -> None:
+    with Connection(cloud, patience=replace(HURRIED, first_retries=3)) as connection:
+        honest, tries = connection._client.stream, []
+
+        def stream(*given: object, **more: object) -> object:
+            tries.append(given)
+            if len(tries) <= broken:
+                raise httpx.ConnectTimeout("")
+            return honest(*given, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(connection._client, "stream", stream)
+        if broken < 4:
+            assert connection.info().models
+        else:
+            with pytest.raises(TransportError) as error:
+                connection.info()
+            assert error.value.code == "unreachable"
+    assert len(tries) == min(broken + 1, 4)

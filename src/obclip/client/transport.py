@@ -214,9 +214,12 @@ class Connection:
                     raise answers.refused(response)
                 received = read(response)
                 return None
-        except httpx.TimeoutException:
-            raise answers.silent(self.server) from None
         except httpx.HTTPError as error:
+            # a line that was not made in time is a broken network, and is tried again
+            if isinstance(error, httpx.TimeoutException) and not isinstance(
+                error, httpx.ConnectTimeout
+            ):
+                raise answers.silent(self.server) from None
             if clock.expired:
                 raise self._too_slow() from None
             if untrusted(error):

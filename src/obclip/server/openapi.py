@@ -38,7 +38,11 @@ _RANGES: dict[str, dict[str, Any]] = {
     "width": {"minimum": limits.MIN_SIDE, "maximum": limits.MAX_SIDE},
     "images": {"minimum": 1, "maximum": limits.MAX_IMAGES},
     "seed": {"minimum": 0, "maximum": limits.MAX_SEED},
-    "prompts": {"minItems": 1, "maxItems": limits.MAX_CANDIDATES, "uniqueItems": True},
+    "prompts": {
+        "minItems": 1,
+        "maxItems": limits.MAX_CANDIDATES,
+        "description": "distinct; with negatives, the pairs of both are",
+    },
     "negatives": {"maxItems": limits.MAX_CANDIDATES, "description": "none, or one a prompt"},
     "sizes": {
         "maxItems": limits.MAX_ATTRIBUTES,

@@ -40,7 +40,7 @@ class Replica:
         """An ``Admission``, or what is wrong with the request."""
         try:
             return msgspec.json.encode(self._backend.admit(decode_request(data)))
-        except ObclipError as error:
+        except Exception as error:  # another's text would be written to Ray's own logs
             return b"!" + told(error)
 
     async def run(self, data: bytes, tenant: str, held: int) -> AsyncIterator[bytes]:
