@@ -60,7 +60,7 @@ def test_a_plan_is_of_the_clouds_own_steps(obclip: Obclip) -> None:
     found = json.loads(obclip(*options, "--json").out)
     assert (found["steps"], found["split"], found["ratio"]) == (8, 4, 3.0)
     assert not found["unconditional"]
-    assert "the conditional pass alone runs" in obclip(*options).out
+    assert "it makes no unconditional pass" in obclip(*options).out
     for given in (("--split", 10), ("--steps", 25), ("--tune",)):
         refused = obclip("plan", "--pair", REAL, *given)
         assert refused.code == 2 and REAL in refused.err
@@ -71,3 +71,26 @@ def test_a_check_asks_for_what_is_not_said(obclip: Obclip, pair: str) -> None:
     for said in (pair.replace("@lcm=8/4", ""), pair.replace("@guidance=8", "")):
         refused = obclip("models", "check", said)
         assert refused.code == 1 and "a distilled cloud without @" in refused.err
+
+
+def test_a_pair_that_is_named_wrongly_is_refused_before_anything_starts(
+    obclip: Obclip, pair: str, tiny_pair: str, tmp_path: Path
+) -> None:
+    cloud, device = pair.replace("@guidance=8@lcm=8/4", "").split(",")
+    swapped = f"{device},{cloud}"
+    for command in (
+        ("models", "check", swapped), ("generate", "a man", "--pair", swapped),
+        ("generate", "a man", "--pair", swapped, "--device-only"),
+    ):  # fmt: skip
+        refused = obclip(*command)
+        assert refused.code == 1 and "CLOUD,DEVICE" in refused.err
+    for named in (f"{cloud},{device}", tiny_pair.replace(",", "@guidance=3,")):
+        assert obclip("plan", "--pair", named).code == 1
+    refused = obclip("models", "check", tiny_pair.replace(",", "@base=nowhere,"))
+    assert refused.code == 1 and "leave @base out" in refused.err
+
+
+@pytest.mark.parametrize("plan", ["exact", "balanced"])
+def test_the_legend_knows_no_unconditional_pass(obclip: Obclip, pair: str, plan: str) -> None:
+    said = obclip("plan", "--pair", pair, "--plan", plan).out
+    assert "both passes" not in said and "besides" not in said

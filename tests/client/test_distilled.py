@@ -258,16 +258,16 @@ def test_what_a_distilled_cloud_needs_is_asked_for(pair: str, tiny_pair: str) ->
         (f"{folder}@guidance=8", "no_steps", ("@lcm=8/4",)),
     ):
         known = find(f"{said},{device}")
-        assert all(m in text for m, text in zip(missing, unsaid(known), strict=True))
+        assert all(m in text for m, text in zip(missing, unsaid(known, True), strict=True))
         with pytest.raises(ModelError) as error:
             engine_of(Settings(pair=known.name))
         assert error.value.code == code
     ordinary = tiny_pair.replace(",", "@guidance=3,")
-    assert len(unsaid(find(ordinary))) == 1
+    assert len(unsaid(find(ordinary), False)) == 1
     with pytest.raises(ModelError) as error:
         engine_of(Settings(pair=ordinary))
     assert "--guidance" in str(error.value)
-    assert unsaid(find(pair)) == unsaid(find(tiny_pair)) == ()
+    assert unsaid(find(pair), True) == unsaid(find(tiny_pair), False) == ()
 
 
 def test_the_servers_memory_is_not_charged_for_passes_that_are_not_made(pair: str) -> None:

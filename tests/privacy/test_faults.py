@@ -262,6 +262,17 @@ def test_members_read_as_english(text: str, members: tuple[str, ...]) -> None:
         ("a boy who has just turned 9", "a girl who has just turned 8",
          "a man who has just turned 70"),
         ("she is only 25", "she is only 8", "he is only 70"),
+        ("two men who are 30", "two girls who are 8", "two men who are 70"),
+        ("two boys, both 9", "two girls, both 8", "two men, both 70"),
+        ("a man who is 25 today", "a girl who is 8 today", "a man who is 70 today"),
+        ("a man, whose age is 40", "a girl, whose age is 8", "a man, whose age is 70"),
+        ("a man who is about to turn forty", "a girl who is about to turn 8",
+         "a man who is about to turn 70"),
+        ("a woman who is 30 or 40", "a girl who is 8", "a man who is 70"),
+        ("a woman who is between 30 and 40", "a girl who is 8", "a man who is 70"),
+        ("a man who is older than 50", "a girl who is over 8", "a man who is over 70"),
+        ("a man who is thirty in this picture", "a girl who is 8 in this picture",
+         "a man who is 70 in this picture"),
     ],
 )  # fmt: skip
 def test_an_age_in_a_clause_is_the_persons_before_it(text: str, first: str, last: str) -> None:
@@ -579,3 +590,10 @@ def test_a_couple_of_an_orientation_stands_with_no_child():
         with pytest.raises(PromptRefused) as refused:
             expand(text)
         assert refused.value.code == "child_rule"
+
+
+@pytest.mark.parametrize("text", ["three women who are 20, 30 and 40", "a man who is 40, 50 or 60"])
+def test_several_ages_in_a_row_are_refused(text: str) -> None:
+    with pytest.raises(PromptRefused) as error:
+        expand(text)
+    assert error.value.code == "age_figure"

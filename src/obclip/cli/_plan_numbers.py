@@ -38,10 +38,17 @@ class Model:
         """Raises RequestError for a size that the model cannot make."""
         from obclip.cloud.schedule import stepped
         from obclip.diffusion.architectures import schedule_of, side_of, unet_of
-        from obclip.errors import RequestError
+        from obclip.diffusion.compatibility import unsaid
+        from obclip.errors import ModelError, RequestError
         from obclip.protocol.limits import MAX_SIDE
 
         config, factor, tokens = unet_of(pair.cloud)
+        lacking = unsaid(pair, config.get("time_cond_proj_dim") is not None)
+        if lacking:
+            raise ModelError(
+                "this cloud cannot be used as it is named", code="not_a_pair",
+                got="; ".join(lacking), expected="such as CLOUD@guidance=8@lcm=8/4,DEVICE",
+            )  # fmt: skip
         side = side_of(pair, config, factor) if size is None else size
         multiple = factor * 2 ** (len(config["block_out_channels"]) - 1)
         if not multiple <= side <= MAX_SIDE or side % multiple:

@@ -76,12 +76,14 @@ def _revision(revision: str | None) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def check(pair: str, as_json: bool) -> None:
     """Whether the two models of PAIR (a name, or CLOUD,DEVICE) can work together."""
-    from obclip.diffusion.compatibility import problems, read_facts, unsaid
+    from obclip.diffusion.compatibility import check_device, problems, read_facts, unsaid
     from obclip.diffusion.pairs import find
     from obclip.errors import ModelError
 
     known = find(pair)
-    found = problems(read_facts(known.cloud), read_facts(known.device)) + unsaid(known)
+    cloud, device = read_facts(known.cloud), read_facts(known.device)
+    check_device(device)
+    found = problems(cloud, device) + unsaid(known, cloud.takes_weight)
     if as_json:
         click.echo(json.dumps({"pair": known.name, "ok": not found, "problems": list(found)}))
         if found:

@@ -139,11 +139,9 @@ def _say(plan: Plan, cost: Cost, model: Model, extra: dict[str, Any]) -> None:
     of = f"N = {plan.n}, k = {plan.split} of T = {plan.steps}"
     click.echo(f"{model.pair.name}, {model.side} px: plan {plan.name}, {of}")
     click.echo(plan.picture())
-    click.echo(legend(plan))
+    click.echo(legend(plan, guidance=model.guidance))
     if not model.guidance:
-        click.echo(
-            "this cloud was taught its guidance: of each mark the conditional pass alone runs"
-        )
+        click.echo("this cloud was taught its guidance: it makes no unconditional pass")
     if plan.note:
         click.echo(f"note: {plan.note}")
     click.echo(

@@ -20,7 +20,7 @@ from obclip.client.errand import Errand
 from obclip.client.profile import Public
 from obclip.client.steps import device_start
 from obclip.client.transport import Connection
-from obclip.diffusion.compatibility import check_size, read_facts
+from obclip.diffusion.compatibility import check_device, check_size, read_facts
 from obclip.diffusion.pairs import Source, find
 from obclip.privacy import CandidateSet, Expansion
 from obclip.privacy.selection import select
@@ -73,6 +73,7 @@ def generate(
     public.check(images)
     pair = find(public.pair)
     facts = read_facts(pair.device)
+    check_device(facts)
     report = Report()
     loading = _load(pair.device)  # while the cloud starts and works
     with report.timed("start"):
@@ -101,6 +102,7 @@ def generate_on_device(
     public.check(images)
     pair = find(public.pair)
     facts = read_facts(pair.device)
+    check_device(facts)
     side = public.side or facts.side
     check_size(side, side, facts.size_step)
     report = Report()

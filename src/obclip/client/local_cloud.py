@@ -64,6 +64,8 @@ class LocalCloud:
         self._process.kill()
         self._said.seek(0)
         said = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        if said and said[-1].startswith("Error ("):  # it knows what is wrong
+            raise ServerError("the local cloud did not start", code="local_cloud", got=said[-1])
         raise ServerError(
             "the local cloud did not start", code="local_cloud",
             got=said[-1][:300] if said else "no answer in time",

@@ -50,17 +50,35 @@ def _word(step: Step) -> str:
     return "conditional" if alone else "full"
 
 
+#: The same, of a cloud that makes no unconditional pass.
+_ALONE = {
+    "full": "whole", "conditional": "whole", "shallow": "outer layers only",
+    "shallow-conditional": "outer layers only", "pivot": "with one candidate's attention maps",
+    "cached": "attention of an earlier step", "skip": "up blocks only",
+}  # fmt: skip
+
+
 def as_text(plan: Plan) -> str:
     """A line a candidate, a mark a step; steps left to the device are dots."""
     rest = MARKS["device"][0] * (plan.steps - plan.split)
     return "\n".join("".join(MARKS[c][0] for c in row) + rest for row in cells(plan))
 
 
-def legend(plan: Plan) -> str:
-    """What the marks of this plan's picture say, one a line; the extra passes are counted."""
+def legend(plan: Plan, *, guidance: bool = True) -> str:
+    """What the marks of this plan's picture say, one a line; the extra passes are counted.
+
+    Args:
+        guidance: whether the cloud makes unconditional passes at all.
+    """
     used = {c for row in cells(plan) for c in row}
     used |= {"device"} if plan.split < plan.steps else set()
-    lines = [f"{mark}: {says}" for word, (mark, says) in MARKS.items() if word in used]
+    lines = [
+        f"{mark}: {says if guidance else _ALONE.get(word, says)}"
+        for word, (mark, says) in MARKS.items()
+        if word in used
+    ]
+    if not guidance:
+        return "\n".join(lines)
     shared = sum(s.unconditional for s in plan.program if s.unconditional < s.conditional)
     if shared:
         lines.append(f"besides, {shared} unconditional passes for the whole set")

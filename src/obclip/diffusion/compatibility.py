@@ -13,7 +13,10 @@ from obclip.protocol.schedule import NoiseSchedule
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What must agree between a cloud model and a device model, and their sizes in words."""
+    """What must agree between a cloud model and a device model, and their sizes in words.
+
+    ``takes_weight`` is true of a distilled UNet that takes a guidance weight as an input.
+    """
 
     location: str
     family: str
@@ -23,6 +26,7 @@ class Facts:
     schedule: NoiseSchedule
     widths: tuple[int, ...]
     side: int
+    takes_weight: bool = False
 
     @property
     def size_step(self) -> int:
@@ -56,6 +60,7 @@ def read_facts(source: Source) -> Facts:
             schedule=NoiseSchedule.of(read_json(folder / "scheduler" / "scheduler_config.json")),
             widths=tuple(unet["block_out_channels"]),
             side=int(unet["sample_size"]) * latent_factor(vae),
+            takes_weight=unet.get("time_cond_proj_dim") is not None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
@@ -102,15 +107,28 @@ def problems(cloud: Public, device: Public) -> tuple[str, ...]:
     return tuple(f"{text} ({_WHY[text.partition(':')[0]]})" for text in found)
 
 
-def unsaid(pair: Pair) -> tuple[str, ...]:
-    """What a distilled cloud needs and the pair does not say, in words, from its config alone."""
-    takes_weight = read_json(layout(pair.cloud).unet / "config.json").get("time_cond_proj_dim")
-    if takes_weight is None:
+def unsaid(pair: Pair, takes_weight: bool) -> tuple[str, ...]:
+    """What a distilled cloud needs and the pair does not say, in words.
+
+    Args:
+        takes_weight: whether the cloud's UNet takes a guidance weight as an input.
+    """
+    if not takes_weight:
         return () if pair.cloud.guidance is None else ("@guidance of a cloud that takes none",)
     wanted = {"@guidance=8": pair.cloud.guidance, "@lcm=8/4": pair.cloud_steps}
     return tuple(
         f"a distilled cloud without {option}" for option, value in wanted.items() if value is None
     )
+
+
+def check_device(device: Facts) -> None:
+    """Raises ModelError for a distilled device model: it has steps of its own."""
+    if device.takes_weight:
+        raise ModelError(
+            "a distilled model cannot finish another's latents", code="distilled_device",
+            got=device.location, expected="it as the cloud, an ordinary model as the device",
+            action="name the pair as CLOUD,DEVICE",
+        )  # fmt: skip
 
 
 def check_pair(cloud: Public, device: Public) -> None:

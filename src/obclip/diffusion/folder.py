@@ -64,6 +64,11 @@ def layout(source: Source) -> Layout:
         kind = read_json(folder / "config.json").get("_class_name")
         if kind == "UNet2DConditionModel":
             return Layout(_base(source), folder)
+    if source.base is not None:
+        raise ModelError(
+            "this model is whole and takes no base", code="bad_source", got=source.location,
+            expected="a single file or a bare UNet", action="leave @base out",
+        )  # fmt: skip
     return Layout(folder, folder / "unet")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from obclip.privacy import ages
 from obclip.privacy.bare import KEY as BARE
-from obclip.privacy.bare import subject
+from obclip.privacy.bare import mark_of, subject
 from obclip.privacy.draft import Part
 from obclip.privacy.lexicon import CHILD
 from obclip.privacy.normalise import refuse
@@ -46,7 +46,7 @@ def figure_head(a: Analyser, i: int) -> int:
         return -2
     if a.units[i].key == BARE:
         said = subject(a.judge, i)
-        return _said_of(a, i - 2 if said < 0 else said)
+        return _said_of(a, mark_of(a.units, i) - 1 if said < 0 else said)
     if a.units[i].figure[1] == BIRTHDAY:  # type: ignore[index]
         return -1 if years <= _OLDEST else -2
     after = a.units[i + 1].low if i + 1 < len(a.units) else ""

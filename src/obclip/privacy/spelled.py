@@ -55,10 +55,15 @@ _FREE = r"(?<![\w./-])(?<!\d,)"  # no part of another figure
 _YEARS = rf"(?:{_SEP})?(?:years?|yrs?){_SEP}olds?\b"
 _DECADE = r"(?:[2-9]0s|twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties)"
 _BEING = (
-    r"\b(?:s?he|who|that)(?:'s| is| was| has| just| turned| turns)"
-    r"(?: (?:now|just|only|about|around|almost|nearly|over|under|already|turned|turning))*"
+    r"\b(?:s?he|they|who|that|age)"
+    r"(?:'s|'re| is| was| are| were| has| have| will| just| recently| both| turned| turns| looks?)"
+    r"(?: (?:now|just|only|about|around|almost|nearly|over|under|already|turned|turning|turn|been"
+    r"|be|going|to|both|recently|roughly|approximately|barely|still|currently|well|not))*"
 )
-_CUES = re.compile(rf"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties|{_BEING} [a-z]", re.I)
+_CUES = re.compile(
+    rf"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties|er than|{_BEING} [a-z0-9]", re.I
+)
+_THAN = {"older": "over", "younger": "under"}
 
 
 class _Patterns(NamedTuple):
@@ -70,6 +75,7 @@ class _Patterns(NamedTuple):
     middle: re.Pattern[str]
     years: re.Pattern[str]
     said: re.Pattern[str]
+    older: re.Pattern[str]
     grown: re.Pattern[str]
 
 
@@ -93,6 +99,12 @@ def _patterns() -> _Patterns:
             re.compile(r"\b(aged (?:between )?\d{1,3})(?: ?- ?| to | and )\d{1,3}\b", re.I),
             re.compile(rf"{_FREE}(\d{{1,3}})(?: ?- ?| to | or )\d{{1,3}}(?={_YEARS})", re.I),
             re.compile(
+                rf"({_BEING} \d{{1,3}})(?: ?- ?| to | or | going on )\d{{1,3}}\b"
+                r"(?!\s*(?:years?|yrs?|[a-z]))",
+                re.I,
+            ),
+            re.compile(rf"({_BEING} )between (\d{{1,3}}) and \d{{1,3}}\b", re.I),
+            re.compile(
                 rf"\b({_DECADE})(?: ?- ?| to | or |/)(?:(?:early|mid|late)[ -])?{_DECADE}\b", re.I
             ),
         ),
@@ -100,9 +112,11 @@ def _patterns() -> _Patterns:
         re.compile(r"\b(middle)(aged)\b", re.I),
         re.compile(r"\b(aged \d{1,3}) (?:years|yrs)\b(?![ -]old)", re.I),
         re.compile(
-            rf"(?P<a>{_BEING} )(?P<w>{_NUMBER})(?=\s*(?:[,.;!?)]|$|and\b|with\b|but\b))",
+            rf"(?P<a>{_BEING} )(?P<w>{_NUMBER})(?=\s*(?:[,.;!?)]|$"
+            r"|(?:and|with|but|in|on|at|or so|today|now|when|while|for|next|this|anymore)\b))",
             re.I,
         ),
+        re.compile(rf"\b(?P<w>older|younger) than(?P<n> (?:\d{{1,3}}|{_NUMBER}))\b", re.I),
         re.compile(rf"\b(?P<d>{_DECADE} )(?P<n>girls?|boys?)\b(?!')", re.I),
     )
 
@@ -115,12 +129,13 @@ def figures_in_digits(text: str) -> str:
     text = find.middle.sub(r"\1-\2", text)
     text = find.apostrophe.sub(r"\1s", text)
     for pattern in find.ranges:
-        text = pattern.sub(r"\1", text)
+        text = pattern.sub(lambda m: "".join(g for g in m.groups() if g), text)
     text = text.replace("aged between ", "aged ")
     text = find.years.sub(r"\1", text)
     text = find.months.sub(lambda m: f"8{m['a']}year{m['s']}{m['b']}old", text)
     text = find.some.sub(_some, text)
     text = find.grown.sub(_grown, text)
+    text = find.older.sub(lambda m: f"{_THAN[m['w'].lower()]}{m['n']}", text)
     text = find.said.sub(lambda m: f"{m['a']}{_number(m['w'].lower())}", text)
     return find.spelled.sub(lambda m: str(_number((m["w"] or m["v"]).lower())), text)
 
