@@ -262,6 +262,8 @@ def test_members_read_as_english(text: str, members: tuple[str, ...]) -> None:
         ("a boy who has just turned 9", "a girl who has just turned 8",
          "a man who has just turned 70"),
         ("she is only 25", "she is only 8", "he is only 70"),
+        ("a grandfather, 81 years old", "a little female relative, 8 years old",
+         "a grandfather, 70 years old"),
         ("two men who are 30", "two girls who are 8", "two men who are 70"),
         ("two boys, both 9", "two girls, both 8", "two men, both 70"),
         ("a man who is 25 today", "a girl who is 8 today", "a man who is 70 today"),
@@ -590,6 +592,12 @@ def test_a_couple_of_an_orientation_stands_with_no_child():
         with pytest.raises(PromptRefused) as refused:
             expand(text)
         assert refused.value.code == "child_rule"
+
+
+def test_a_noun_of_age_and_its_figure_say_one_age() -> None:
+    with pytest.raises(PromptRefused) as error:
+        expand("a grandmother, 45 years old")
+    assert error.value.code == "contradiction"
 
 
 @pytest.mark.parametrize("text", ["three women who are 20, 30 and 40", "a man who is 40, 50 or 60"])

@@ -182,11 +182,19 @@ def claim_nouns(a: Analyser) -> None:
                     _check_office(unit)
                     parts.append((attribute, None, value))
                 else:
-                    parts.append(a.claim(attribute, value, i, a.space(row, n)))
+                    parts.append(a.claim(attribute, value, i, a.space(row, n), _said(a, n, i)))
             if row.name[0] == MARK:
                 a.put(i, "compound", row.name, parts, tuple(row.forms.values()), row.plural)
             else:
                 a.put(i, "row", row.name, parts, (), row.plural)
+
+
+def _said(a: Analyser, n: int, i: int) -> Draft | None:
+    """The age in figures that the noun at i says as well: "a grandmother, 81 years old"."""
+    attributes = a.row(i).attributes
+    if len(attributes) < 2 or attributes[n] != "age":  # "adults aged 18": another kind of age
+        return None
+    return a.figured.get(a.canon(i))
 
 
 def _told_by_office(a: Analyser, i: int) -> bool:
