@@ -107,6 +107,17 @@ def write_pair(folder: Path, *, xl: bool = False) -> str:
     return f"{cloud},{device}"
 
 
+def write_distilled(folder: Path) -> str:
+    """A cloud of SDXL kind that was distilled to 4 of 8 LCM steps, and its device; for ``--pair``.
+
+    Its UNet takes its guidance weight as an input; timesteps are spaced as SDXL's are.
+    """
+    spaced = {"timestep_spacing": "leading"}
+    cloud = write(folder / "cloud", xl=True, time_cond=16, scheduler=spaced)
+    device = write(folder / "device", widths=(32, 32), seed=1, xl=True, scheduler=spaced)
+    return f"{cloud}@guidance=8@lcm=8/4,{device}"
+
+
 def write_clip(out: Path) -> Path:
     """A tiny random CLIP in transformers' format, with the mini pair's tokenizer."""
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel

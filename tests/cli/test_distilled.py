@@ -11,17 +11,14 @@ from PIL import Image
 
 from tests.cli.conftest import Obclip
 from tests.conftest import running
-from tests.tiny import write
+from tests.tiny import write_distilled
 
 REAL = "lcm-sdxl+koala-700m"
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder, spaced = tmp_path_factory.mktemp("lcm"), {"timestep_spacing": "leading"}
-    cloud = write(folder / "cloud", xl=True, time_cond=16, scheduler=spaced)
-    device = write(folder / "device", widths=(32, 32), seed=1, xl=True, scheduler=spaced)
-    return f"{cloud}@guidance=8@lcm=8/4,{device}"
+    return write_distilled(tmp_path_factory.mktemp("lcm"))
 
 
 @pytest.fixture(scope="module")

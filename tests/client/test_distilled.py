@@ -33,18 +33,14 @@ from obclip.server.embedded import engine_of
 from obclip.server.settings import Settings
 from tests.client.fakes import Answer, between
 from tests.conftest import running
-from tests.tiny import write
+from tests.tiny import write_distilled
 
 PROMPT = "a portrait of a woman doctor"
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A tiny SDXL that takes its guidance weight as an input, and a device, as SDXL is spaced."""
-    folder, spaced = tmp_path_factory.mktemp("lcm"), {"timestep_spacing": "leading"}
-    cloud = write(folder / "cloud", xl=True, time_cond=16, scheduler=spaced)
-    device = write(folder / "device", widths=(32, 32), seed=1, xl=True, scheduler=spaced)
-    return f"{cloud}@guidance=8@lcm=8/4,{device}"
+    return write_distilled(tmp_path_factory.mktemp("lcm"))
 
 
 @pytest.fixture(scope="module")
