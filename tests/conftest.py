@@ -76,3 +76,18 @@ def cloud(tiny_pair: str) -> Iterator[str]:
     """The address of a running cloud of the tiny pair."""
     with running(tiny_pair) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def distilled_pair(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tiny cloud with LCM steps of its own, and its device."""
+    from tests.tiny import write_distilled
+
+    return write_distilled(tmp_path_factory.mktemp("distilled"))
+
+
+@pytest.fixture(scope="session")
+def distilled_cloud(distilled_pair: str) -> Iterator[str]:
+    """The address of a running cloud of the distilled pair."""
+    with running(distilled_pair) as address:
+        yield address

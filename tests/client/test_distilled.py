@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,21 +31,8 @@ from obclip.server.budget import Footprint
 from obclip.server.embedded import engine_of
 from obclip.server.settings import Settings
 from tests.client.fakes import Answer, between
-from tests.conftest import running
-from tests.tiny import write_distilled
 
 PROMPT = "a portrait of a woman doctor"
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_distilled(tmp_path_factory.mktemp("lcm"))
-
-
-@pytest.fixture(scope="module")
-def address(pair: str) -> Iterator[str]:
-    with running(pair) as found:
-        yield found
 
 
 @pytest.fixture
@@ -55,7 +41,7 @@ def expansion() -> Expansion:
 
 
 def test_the_picture_is_the_two_models_own(
-    pair: str, address: str, expansion: Expansion, monkeypatch: pytest.MonkeyPatch
+    distilled_pair: str, distilled_cloud: str, expansion: Expansion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """4 of 8 LCM steps without an unconditional pass, then the device from its 12th of 25."""
     begun: list[int] = []
@@ -66,8 +52,8 @@ def test_the_picture_is_the_two_models_own(
         return honest(self, *given, **more)
 
     monkeypatch.setattr(Device, "finish", finish)
-    with between(address) as fake:
-        result = generate(expansion, Public(pair), lambda: fake.address, seed=7)
+    with between(distilled_cloud) as fake:
+        result = generate(expansion, Public(distilled_pair), lambda: fake.address, seed=7)
         (post,) = [r for r in fake.received if r.startswith(b"POST")]
     sent = decode_request(post[post.index(b"{") :])
     assert (sent.scheduler, sent.steps, sent.split, sent.guidance) == ("lcm", 8, 4, 1.0)
@@ -77,7 +63,7 @@ def test_the_picture_is_the_two_models_own(
     assert result.report.steps == (4, 8)
     assert result.report.ratio == pytest.approx(2 * 4 / 8)  # of its own 8 steps, all conditional
 
-    known, prompts = find(pair), list(expansion.candidates.prompts)
+    known, prompts = find(distilled_pair), list(expansion.candidates.prompts)
     engine, device = Engine(load(known.cloud, vae=False)), Device(load(known.device))
     handed = engine.run(Job(prompts, (), "lcm", 1.0, 64, 64, 1, 7), make_plan("exact", 2, 8, 4))[0]
     mine = handed[[expansion.choice.reveal()]].half().float()
@@ -96,12 +82,12 @@ def differences(a: Image.Image, b: Image.Image) -> list[int]:
 
 
 def test_what_the_cloud_could_draw_is_drawn_in_its_own_steps(
-    pair: str, address: str, expansion: Expansion
+    distilled_pair: str, distilled_cloud: str, expansion: Expansion
 ) -> None:
-    known = find(pair)
+    known = find(distilled_pair)
     answer = download(
-        expansion.candidates, Public(pair), read_facts(known.device), Connection(address), seed=7,
-        report=Report(),
+        expansion.candidates, Public(distilled_pair), read_facts(known.device),
+        Connection(distilled_cloud), seed=7, report=Report(),
     )  # fmt: skip
     model = Device(load(known.cloud))
     shown = drawn_by_the_cloud(expansion.candidates, answer, model)
@@ -113,12 +99,14 @@ def test_what_the_cloud_could_draw_is_drawn_in_its_own_steps(
 
 
 @pytest.mark.parametrize("plan", NAMED)
-def test_every_choice_gives_one_transcript(pair: str, address: str, plan: str) -> None:
-    public, facts = Public(pair, plan=plan), read_facts(find(pair).device)
+def test_every_choice_gives_one_transcript(
+    distilled_pair: str, distilled_cloud: str, plan: str
+) -> None:
+    public, facts = Public(distilled_pair, plan=plan), read_facts(find(distilled_pair).device)
     transcripts = set()
     for word in ("woman", "man"):
         mine = expand(PROMPT.replace("woman", word), PrivacySettings(protect=("gender",)))
-        with between(address) as fake:
+        with between(distilled_cloud) as fake:
             download(
                 mine.candidates, public, facts, Connection(fake.address), seed=7, report=Report()
             )
@@ -128,7 +116,7 @@ def test_every_choice_gives_one_transcript(pair: str, address: str, plan: str) -
 
 
 def test_a_cloud_that_steps_otherwise_is_no_pair(
-    pair: str, address: str, expansion: Expansion
+    distilled_pair: str, distilled_cloud: str, expansion: Expansion
 ) -> None:
     def other(_: str, path: str, answer: Answer) -> Answer:
         if path.endswith("models"):
@@ -140,12 +128,12 @@ def test_a_cloud_that_steps_otherwise_is_no_pair(
             answer.body = msgspec.json.encode(msgspec.structs.replace(info, models=(model,)))
         return answer
 
-    facts = read_facts(find(pair).device)
-    with between(address, other) as fake:
+    facts = read_facts(find(distilled_pair).device)
+    with between(distilled_cloud, other) as fake:
         with pytest.raises(ModelError) as error:
             download(
-                expansion.candidates, Public(pair), facts, Connection(fake.address), seed=7,
-                report=Report(),
+                expansion.candidates, Public(distilled_pair), facts, Connection(fake.address),
+                seed=7, report=Report(),
             )  # fmt: skip
         assert "generations" not in fake.paths()  # no prompt has left
     assert error.value.code == "not_a_pair"
@@ -181,9 +169,9 @@ def asked(address: str, **values: object) -> dict[str, str]:
     ],
 )
 def test_the_server_refuses_what_the_model_was_not_made_for(
-    pair: str, address: str, field: str, value: object, code: str, allowed: str
+    distilled_pair: str, distilled_cloud: str, field: str, value: object, code: str, allowed: str
 ) -> None:
-    found = asked(address, model=pair, **{field: value})
+    found = asked(distilled_cloud, model=distilled_pair, **{field: value})
     assert (found["code"], found["status"][0]) == (code, "4")
     assert allowed in found["expected"]
 
@@ -220,9 +208,9 @@ def alike(a: torch.Tensor, b: torch.Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
 
 
-def test_the_noise_between_steps_is_the_requests_own(pair: str) -> None:
+def test_the_noise_between_steps_is_the_requests_own(distilled_pair: str) -> None:
     """One for all candidates, another for each picture and each seed, the same every time."""
-    engine = Engine(load(find(pair).cloud, vae=False))
+    engine = Engine(load(find(distilled_pair).cloud, vae=False))
     job, plan = Job(["a woman", "a man"], (), "lcm", 1.0, 64, 64, 2, 7), make_plan("exact", 2, 8, 4)
     first = engine.run(job, plan)
     torch.randn(3)  # the process's own generator decides nothing
@@ -234,8 +222,8 @@ def test_the_noise_between_steps_is_the_requests_own(pair: str) -> None:
     torch.testing.assert_close(alone[0], first[0], rtol=1e-4, atol=1e-4)
 
 
-def test_a_split_that_is_not_used_is_not_checked(pair: str) -> None:
-    Public(pair, steps=3, split=10).check()
+def test_a_split_that_is_not_used_is_not_checked(distilled_pair: str) -> None:
+    Public(distilled_pair, steps=3, split=10).check()
     with pytest.raises(RequestError):
         Public(steps=3, split=10).check()
 
@@ -246,8 +234,8 @@ def test_a_guidance_weight_is_one_or_more(weight: str) -> None:
         find(f"x@guidance={weight},y")
 
 
-def test_what_a_distilled_cloud_needs_is_asked_for(pair: str, tiny_pair: str) -> None:
-    cloud, device = pair.split(",")
+def test_what_a_distilled_cloud_needs_is_asked_for(distilled_pair: str, tiny_pair: str) -> None:
+    cloud, device = distilled_pair.split(",")
     folder = cloud.partition("@")[0]
     for said, code, missing in (
         (folder, "no_guidance", ("@guidance=8", "@lcm=8/4")),
@@ -263,12 +251,14 @@ def test_what_a_distilled_cloud_needs_is_asked_for(pair: str, tiny_pair: str) ->
     with pytest.raises(ModelError) as error:
         engine_of(Settings(pair=ordinary))
     assert "--guidance" in str(error.value)
-    assert unsaid(find(pair), True) == unsaid(find(tiny_pair), False) == ()
+    assert unsaid(find(distilled_pair), True) == unsaid(find(tiny_pair), False) == ()
 
 
-def test_the_servers_memory_is_not_charged_for_passes_that_are_not_made(pair: str) -> None:
-    engine, _ = engine_of(Settings(pair=pair))
+def test_the_servers_memory_is_not_charged_for_passes_that_are_not_made(
+    distilled_pair: str,
+) -> None:
+    engine, _ = engine_of(Settings(pair=distilled_pair))
     footprint = Footprint(engine)
-    plan, made = make_plan("exact", 2, 8, 4), asked_for(pair)
+    plan, made = make_plan("exact", 2, 8, 4), asked_for(distilled_pair)
     guided = msgspec.structs.replace(made, guidance=7.5)
     assert footprint.held(made, plan) < 0.8 * footprint.held(guided, plan)
