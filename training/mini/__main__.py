@@ -33,7 +33,7 @@ BACKGROUNDS_EACH = len(BACKGROUNDS)
 @click.option("--autoencoder-minutes", default=30.0, show_default=True)
 @click.option("--text-minutes", default=4.0, show_default=True)
 @click.option("--cloud-minutes", default=180.0, show_default=True)
-@click.option("--device-minutes", default=37.0, show_default=True)
+@click.option("--device-minutes", default=62.0, show_default=True)
 @click.option("--threads", default=2, show_default=True)
 @click.option(
     "--teacher-bf16",
