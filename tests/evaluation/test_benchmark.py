@@ -7,7 +7,7 @@ import re
 import pytest
 
 from obclip.errors import RequestError
-from obclip.evaluation.benchmark import PROTECT, case, entries, values
+from obclip.evaluation.benchmark import FILES, PROTECT, case, entries, values
 from obclip.privacy import CandidateSet, SetAttribute
 
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
@@ -27,8 +27,9 @@ def test_there_are_enough_prompts_and_no_two_alike() -> None:
 
 
 def test_nothing_is_tuned_on_what_is_reported() -> None:
-    reported, tuning = entries("benchmark"), entries("tuning")
+    reported, tuning = [*entries("benchmark"), *entries("ages")], entries("tuning")
     assert len(tuning) >= 100
+    assert len({e.prompt for e in reported}) == len(reported)
     assert not {e.prompt for e in reported} & {e.prompt for e in tuning}
     assert not {e.seed for e in reported} & {e.seed for e in tuning}
     assert not any(e.held_out for e in tuning)
@@ -52,7 +53,14 @@ def test_every_candidate_says_what_it_is_scored_on() -> None:
     assert tones > 1000
 
 
-@pytest.mark.parametrize("name", ["benchmark", "tuning"])
+def test_every_set_of_ages_has_children_and_the_elderly() -> None:
+    asked = [case(e).asked for e in entries("ages")]
+    for age in ("child", "elderly"):
+        assert all(any(a.get("age") == age for a in found) for found in asked)
+        assert sum(a.get("age") == age for found in asked for a in found) >= 150
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_sets_vary_in_nothing_else(name: str) -> None:
     for entry in entries(name)[:100]:
         assert {a.name for a in case(entry).candidates.attributes} <= set(PROTECT)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from obclip.evaluation.benchmark import FILES
+
 if TYPE_CHECKING:
     from obclip.cloud.recipe import Recipe
 
@@ -44,7 +46,7 @@ def recipes_of(plans: str, few: str, file: Path | None) -> dict[str, Recipe]:
 @click.option("--recipes", type=FILE, help="More of them, as JSON: name to fields of a recipe.")
 @click.option("--few", default="", help="Plans that are drawn on the first --few-sets alone.")
 @click.option("--few-sets", default=150, show_default=True)
-@click.option("--prompts", type=click.Choice(["benchmark", "tuning"]), default="benchmark")
+@click.option("--prompts", type=click.Choice(FILES), default="benchmark")
 @click.option("--sets", default=600, show_default=True, help="Sets, in the file's order.")
 @click.option("--each", default=0, help="Sets of one N at most; 0 for any number.")
 @click.option("--least", default=2, show_default=True, help="Smallest N taken.")

@@ -1,8 +1,9 @@
 """The fixed benchmark of the bundled pair: prompts, seeds, and what each candidate asks for.
 
 Made once by ``training/benchmark.py``. ``tuning`` is for choosing plans, ``benchmark`` for
-reporting them; they share no prompt. The words of the transform's values are translated into the
-judge's classes here, and a value that the judge knows no class for is not scored.
+reporting them, ``ages`` for what is rare there (children, the elderly); they share no prompt. The
+words of the transform's values are translated into the judge's classes here, and a value that the
+judge knows no class for is not scored.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from obclip.errors import RequestError
 from obclip.privacy import CandidateSet, PrivacySettings, expand
 
 FOLDER = Path(__file__).resolve().parent / "data"
+FILES = ("benchmark", "tuning", "ages")
 #: The attributes that the mini world draws.
 PROTECT = ("gender", "age", "skin_tone")
 #: Attributes that a candidate may ask for, in the order they are reported.
@@ -23,7 +25,7 @@ SCORED = ("gender", "age", "tone", "concept", "style")
 _JUDGED = {"gender": "gender", "age": "age", "skin_tone": "tone"}
 _AGES = {"child": "child", "young": "adult", "middle-aged": "adult", "elderly": "elderly"}
 #: The concepts that are nothing but an age: another age of them is another concept.
-_PORTRAITS = {"child": "child", "adult": "person", "elderly": "elder"}
+PORTRAITS = {"child": "child", "adult": "person", "elderly": "elder"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,15 @@ class Case:
 
 
 def entries(name: str = "benchmark") -> list[Entry]:
-    """All prompts of ``benchmark`` or ``tuning``, in the file's fixed random order.
+    """All prompts of ``benchmark``, ``tuning`` or ``ages``, in the file's fixed random order.
 
     Raises:
         RequestError: another name.
     """
     file = FOLDER / f"{name}.jsonl"
-    if name not in ("benchmark", "tuning"):
+    if name not in FILES:
         raise RequestError(
-            "no such prompt file", code="bad_benchmark", got=name, expected="benchmark or tuning"
+            "no such prompt file", code="bad_benchmark", got=name, expected=", ".join(FILES)
         )
     return [Entry(**json.loads(line)) for line in file.read_text("utf-8").splitlines()]
 
@@ -101,8 +103,8 @@ def _asked(entry: Entry, found: dict[str, str]) -> dict[str, str]:
     for name, value in found.items():
         out[_JUDGED[name]] = _AGES[value] if name == "age" else value
     if "age" in out:
-        if entry.concept in _PORTRAITS.values():
-            out["concept"] = _PORTRAITS[out["age"]]
+        if entry.concept in PORTRAITS.values():
+            out["concept"] = PORTRAITS[out["age"]]
         elif out["age"] != "adult":  # the mini world has no child mechanics, no elderly pilots
             del out["age"]
     return out
