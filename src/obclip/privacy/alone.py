@@ -9,28 +9,34 @@ from __future__ import annotations
 
 from obclip.privacy.judge import COLOUR, Judge
 
-_DETERMINERS = frozenset(
-    ["a", "an", "the", "two", "three", "four", "five", "some", "many", "several", "few"]
-)
-_GROUPS = frozenset(["group", "crowd", "couple", "bunch", "row", "line", "pair", "team", "gang"])
 _PEOPLE_WORDS = frozenset(["someone", "somebody", "anyone", "anybody", "everyone", "everybody"])
-_REBORN = frozenset(["born", "-", "again"])
+_LINEAGE = frozenset(
+    ["descent", "origin", "origins", "heritage", "ancestry", "faith", "background", "roots",
+     "blood", "extraction", "parentage", "stock"]
+)  # fmt: skip
+_LABELS = frozenset(
+    ["ethnicity", "race", "nationality", "religion", "faith", "gender", "sex", "orientation",
+     "sexuality", "disability", "origin", "age"]
+)  # fmt: skip
 
 
 def alone(judge: Judge, i: int) -> bool:
     """Whether an adjective without a noun after it still speaks of a person."""
-    if not judge.ends(i + 1) and not _running(judge, i + 1):
+    if _lineage(judge, i):
+        return True
+    if not judge.ends(i + 1) and not judge.running(i + 1):
         return False
     if i and judge.units[i - 1].low in _PEOPLE_WORDS:
         return True  # "someone blind"
     return _predicate(judge, i) or _tag(judge, i) or _as_noun(judge, i)
 
 
-def _running(judge: Judge, i: int) -> bool:
-    unit = judge.units[i]
-    if unit.row is not None:  # "who is blind walking with a cane"
-        return all(form.split()[0].endswith("ing") for form in unit.row.forms.values())
-    return unit.low.endswith("ing") and unit.low not in judge.things
+def _lineage(judge: Judge, i: int) -> bool:
+    """As in "of Irish descent", "with Chinese roots", "of the Jewish faith"."""
+    units = judge.units
+    if i + 1 >= len(units) or units[i + 1].low not in _LINEAGE or not i:
+        return False
+    return units[i - 1 - (units[i - 1].low == "the" and i > 1)].low in ("of", "with")
 
 
 def _predicate(judge: Judge, i: int) -> bool:
@@ -62,8 +68,10 @@ def _tag(judge: Judge, i: int) -> bool:
     first = i  # of "tall and black"
     if i > 1 and units[i - 1].low in ("and", "&") and judge.adjectival(i - 2):
         first = i - 2
-    before = first == 0 or units[first - 1].low in (",", "(", "|")
-    after = i + 1 == len(units) or units[i + 1].low in (",", ")", "|", ".", ":")
+    before = first == 0 or units[first - 1].low in (",", "(", "[", "|") or _dash(judge, first - 1)
+    before = before or _label(judge, first - 1)
+    after = i + 1 == len(units) or units[i + 1].low in (",", ")", "]", "|", ".", ":")
+    after = after or _dash(judge, i + 1)
     if not after and units[i + 1].low in ("and", "&"):  # "a man, old and wise"
         after = i + 2 < len(units) and judge.adjectival(i + 2) and judge.ends(i + 3)
     if not (before and after):
@@ -73,11 +81,24 @@ def _tag(judge: Judge, i: int) -> bool:
     return judge.tags or any(judge.is_person(j) for j in range(len(units)))
 
 
+def _dash(judge: Judge, i: int) -> bool:
+    """A dash between tags ("man - Korean - smiling"), not one inside a word."""
+    units = judge.units
+    return 0 <= i < len(units) - 1 and units[i].low == "-" and units[i].gap and units[i + 1].gap
+
+
+def _label(judge: Judge, i: int) -> bool:
+    """The colon of "ethnicity: Asian"."""
+    return i > 0 and judge.units[i].low == ":" and judge.units[i - 1].low in _LABELS
+
+
 def _behind_person(judge: Judge, i: int) -> bool:
-    """As in "man, black", "woman, ((brown:1.1))": the tag right before is a person."""
+    """As in "man, black", "woman (black)", "woman, ((brown:1.1))": a person stands before."""
     j = i - 1
-    while j >= 0 and judge.units[j].low == "(":
+    while j >= 0 and judge.units[j].low in ("(", "["):
         j -= 1
+    if 0 <= j < i - 1 and judge.is_person(j):
+        return True
     while j > 0 and judge.units[j - 1].low == ")":
         j -= 1
     return j > 0 and judge.is_person(j - 1)
@@ -87,15 +108,4 @@ def _as_noun(judge: Judge, i: int) -> bool:
     """As in "an African", "the blind", "two Chinese"."""
     if i == 0 or judge.units[i].key in COLOUR:
         return False
-    j = i - 1
-    row = judge.units[i].row
-    while j > 0 and row is not None and row.attributes[0] != "disability":
-        if not (judge.adjectival(j) or judge.units[j].low in _REBORN):
-            break
-        j -= 1  # "a devout Muslim", "a born-again Christian"; not "a white blind"
-    before = judge.units[j]
-    if before.row is not None:
-        return j == 0 and before.row.kind == "age"  # "elderly Chinese playing chess"
-    if before.low == "of" and j and judge.units[j - 1].low in _GROUPS:
-        return True
-    return before.low in _DETERMINERS
+    return judge.determined(i)

@@ -18,7 +18,6 @@ from obclip.privacy.bare import mark_bare_ages
 from obclip.privacy.chains import claim_chains, claim_pronouns
 from obclip.privacy.draft import Draft, Part
 from obclip.privacy.guards import (
-    check_bare_figures,
     check_child_rule,
     check_clear_words,
     check_spelled_out,
@@ -27,6 +26,7 @@ from obclip.privacy.idioms import exempt_idioms
 from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD, Lexicon, Row
 from obclip.privacy.normalise import refuse
+from obclip.privacy.openages import check_bare_figures
 from obclip.privacy.persons import (
     agreeing_adjectives,
     find_predicates,

@@ -37,7 +37,7 @@ def mark_bare_ages(judge: Judge) -> None:
     """Turn bare numbers behind a person into ages in figures."""
     units = judge.units
     for i, unit in enumerate(units):
-        if i < 2 or unit.row is not None or not unit.low.isdecimal() or len(unit.low) > 3:
+        if i < 1 or unit.row is not None or not unit.low.isdecimal() or len(unit.low) > 3:
             continue
         at = mark_of(units, i)
         if at < 1 or not 3 <= int(unit.low) <= _OLDEST or not _said_of(judge, at - 1):
@@ -48,7 +48,8 @@ def mark_bare_ages(judge: Judge) -> None:
             end += 1
         after = units[end].low if end < len(units) else ""
         if (
-            (mark == "(" and after in (")", ","))
+            (at == i and after in (",", ".", "", ")", "]", "|", ";"))
+            or (mark == "(" and after in (")", ","))
             or (mark == "," and after in (",", ".", "", ")", "|", ";") and len(unit.low) < 3)
             or (mark in _ABOUT and (judge.ends(end) or after.endswith("ing")))
         ):
@@ -58,7 +59,10 @@ def mark_bare_ages(judge: Judge) -> None:
 
 
 def mark_of(units: list[Unit], i: int) -> int:
-    """Index of what stands between a person and its bare number: "(", ",", ", both"."""
+    """Index of what stands between a person and its bare number ("(", ",", ", both"), or i."""
+    row = units[i - 1].row
+    if row is not None and row.kind == "fam" and units[i].gap:
+        return i  # "woman 25, blonde"
     return i - 1 - (units[i - 1].low in _TOGETHER)
 
 

@@ -123,4 +123,8 @@ def _plain(a: Analyser, i: int, j: int, form: str, part_of: bool) -> bool:
         return a.units[i].gap and not styled  # "male 40s"
     if part_of:
         return any(a.judge.is_person(k) for k in range(max(0, j - 1), j + 1))
-    return i > 1 and a.units[i - 1].low in ("in", ",") and a.judge.is_person(i - 2)
+    if i < 2 or a.units[i - 1].low not in ("in", ",", "-"):
+        return False
+    row = a.units[i - 2].row
+    tagged = a.units[i - 1].low != "in" and row is not None and row.kind == "adj"
+    return a.judge.is_person(i - 2) or tagged  # "man - Korean - 30s"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from obclip.privacy.alone import alone
 from obclip.privacy.credits import credited_units
 from obclip.privacy.idioms import dressed
-from obclip.privacy.judge import PERSON_KINDS, Judge
+from obclip.privacy.judge import Judge
 from obclip.privacy.lexicon import CHILD, Lexicon, lexicon
 from obclip.privacy.naming import (
     check_conditions,
@@ -26,6 +26,7 @@ from obclip.privacy.normalise import REPHRASE, refuse, spelled_out
 from obclip.privacy.scan import Unit
 from obclip.privacy.slips import slip
 from obclip.privacy.things import WORD
+from obclip.privacy.titles import check_titles
 from obclip.privacy.vocabulary import vocabulary
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ _ORDINARY = {
     "thatcher": frozenset[str](),
     "bullock": frozenset(["cart", "carts"]),
 }
-_ABOUT = frozenset(["of", "about", "around", "nearly", "almost", "over", "under", "turning"])
-_ENDING = frozenset(["at", "on", "and", "is", "who", "wearing", "holding", "standing", "sitting"])
+#: Half of an origin: the other half would stay in clear beside any nationality.
+_PARTLY = frozenset(
+    ["half", "afro", "indo", "franco", "sino", "anglo", "luso", "hispano", "russo", "greco",
+     "graeco", "italo", "judeo", "austro", "turko", "dano", "swedo", "polono", "euro", "ibero"]
+)  # fmt: skip
 _ARTICLES = frozenset(["a", "an", "the", "little", "small", "fluffy", "baby", "cute", "two"])
 _INTIMATE_ROWS = frozenset(
     [
@@ -79,6 +83,7 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
     common, first = classes["names_common"], classes["first_names"]
     credited = credited_units(units)
     check_given_names(units, judge, credited)
+    check_titles(units, judge, credited)
     check_conditions(units, judge)
     check_lost_limbs(units, judge)
     check_count(units, judge)
@@ -109,7 +114,7 @@ def check_clear_words(units: list[Unit], judge: Judge) -> None:
                 "turn on the profile's third gender (--third-gender)",
                 REPHRASE,
             )
-        if low == "half" and _before_nationality(units, i):
+        if low in _PARTLY and _before_nationality(units, i):
             raise refuse(
                 "unknown_person_word", f"{unit.text!r} before a nationality stands in no row", low
             )
@@ -183,35 +188,6 @@ def _tag(units: list[Unit], i: int) -> bool:
     return (
         units[i - 1].low == "," and sum(unit.low == "," for unit in units[:i]) > 2 if i else False
     )
-
-
-def check_bare_figures(units: list[Unit]) -> None:
-    """Refuse "aged 70 man": an age in figures where no pattern of the table reads it."""
-    numbers = vocabulary().classes["numbers"]
-    for i, unit in enumerate(units):
-        after = units[i + 1] if i + 1 < len(units) else Unit(".", False, 0, 0)
-        if unit.low.isdigit() and after.low == "+" and i + 2 < len(units):
-            after = units[i + 2]  # 60+ woman
-            noun = after.row is not None and after.row.kind in PERSON_KINDS
-            before = "age" if noun else ""
-        else:
-            before = units[i - 1].low if i else ""
-            noun = after.row is not None and after.row.kind in PERSON_KINDS
-        wrong = noun and (
-            (unit.figure is not None and unit.figure[0].startswith(("aged", "age")))
-            or (unit.low.isdigit() and before in ("aged", "age"))
-        )
-        if i > 1 and before in _ABOUT and unit.low in numbers:
-            who = units[i - 2 - (units[i - 2].low == "of" and i > 2)].row
-            closed = after.low in (",", ".", "with", "in", "years") or after.low in _ENDING
-            wrong = wrong or (who is not None and who.kind in PERSON_KINDS and closed)
-        if wrong:
-            raise refuse(
-                "age_figure",
-                f"the age {unit.text!r} stands where it cannot be masked",
-                unit.text,
-                'write it after the person ("a man aged 70") or as "70-year-old"',
-            )
 
 
 def check_spelled_out(text: str, table: Lexicon) -> None:

@@ -12,6 +12,7 @@ from obclip.privacy.judge import GENDER_HEADS, PERSON_KINDS, STARS
 from obclip.privacy.normalise import refuse
 from obclip.privacy.pronouns import one_gender
 from obclip.privacy.scan import Unit
+from obclip.privacy.things import WORD
 from obclip.privacy.vocabulary import Vocabulary, vocabulary
 
 _BOTH = 3  # black and white
@@ -53,8 +54,11 @@ def exempt_idioms(units: list[Unit]) -> None:
     for start, end in spans:
         followed = _followed(units, start, end, spans, words)
         for unit in units[start:end]:
+            name = unit.row is not None and unit.row.kind == "name"
             if unit.row is not None and not (followed and _named(unit)):
                 unit.unmask()
+            if unit.row is None and (name or unit.low in words.classes["names"]):
+                unit.key = WORD  # "Victoria Falls", "Noah's ark" name nobody
 
 
 def _disability(units: list[Unit]) -> bool:

@@ -16,12 +16,14 @@ DEVICE_ONLY = "draw it on this device alone (--device-only)"
 REPHRASE = "rephrase"
 
 _QUOTES = str.maketrans(
-    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "‐": "-", "‑": "-"}
-)
+    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"',
+     "‐": "-", "‑": "-", "‒": "-", "–": "-", "−": "-", "—": " - ", "―": " - "}
+)  # fmt: skip
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u2060\ufeff\u180e]")
 _SPACE = re.compile(r"\s+")
 _LORA = re.compile(r"<\s*\w+\s*:", re.ASCII)
-_TAG = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # dark_skin
+# dark_skin; but "score_9_up" is one tag of a model's own, which knows it with its underscores
+_TAG = re.compile(r"(?<=[^\W_])(?<!\bscore)(?<!\bscore_\d)_(?=[^\W_])", re.IGNORECASE)
 _WILDCARD = re.compile(r"__[^\s_]")
 _SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .\-*][^\W\d_]){2,}(?![^\W_])")
 _CHAIR = re.compile(r"\b(wheel)[ -](chair)", re.IGNORECASE)

@@ -92,6 +92,8 @@ def _oblique(judge: Judge, i: int) -> str:
     if (i == 0 or before in classes["clause"] or before == ",") and low in classes["aux"]:
         return POSSESSIVE  # "his is frightful"
     if low in ("and", "or") and i + 2 < len(units) and units[i + 2].key == "her*":
+        if before in classes["prepositions"] or before == "of":
+            return OBJECT  # "a selfie of her and her cat"
         return _oblique(judge, i + 2)  # "his and her towels"
     if before == "not" and i > 2 and (said := _earlier(judge, i)) >= 0:
         return _oblique(judge, said)  # "it is hers, not his"

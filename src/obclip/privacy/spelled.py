@@ -60,8 +60,11 @@ _BEING = (
     r"(?: (?:now|just|only|about|around|almost|nearly|over|under|already|turned|turning|turn|been"
     r"|be|going|to|both|recently|roughly|approximately|barely|still|currently|well|not))*"
 )
+_PERSON = r"\b(?:woman|man|girl|boy|lady|gentleman|gal|guy|female|male|women|men|girls|boys)"
 _CUES = re.compile(
-    rf"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties|er than|{_BEING} [a-z0-9]", re.I
+    rf"year|yr|month|week|day|someth|ish\b|aged|0s|0's|ties|er than|{_BEING} [a-z0-9]"
+    rf"|{_PERSON}(?:,| of) (?:{'|'.join(_TENS)}|[a-z]+teen\b)",
+    re.I,
 )
 _THAN = {"older": "over", "younger": "under"}
 
@@ -75,6 +78,7 @@ class _Patterns(NamedTuple):
     middle: re.Pattern[str]
     years: re.Pattern[str]
     said: re.Pattern[str]
+    behind: re.Pattern[str]
     older: re.Pattern[str]
     grown: re.Pattern[str]
 
@@ -116,6 +120,11 @@ def _patterns() -> _Patterns:
             r"|(?:and|with|but|in|on|at|or so|today|now|when|while|for|next|this|anymore)\b))",
             re.I,
         ),
+        re.compile(
+            rf"(?P<a>{_PERSON}(?:,| of) )(?P<w>(?:{tens})(?:[ -](?:{'|'.join(list(_ONES)[1:10])}))?"
+            rf"|{'|'.join(list(_ONES)[13:])})(?=\s*(?:[,.;!?)]|$|(?:and|with|in|on|at|who)\b))",
+            re.I,
+        ),
         re.compile(rf"\b(?P<w>older|younger) than(?P<n> (?:\d{{1,3}}|{_NUMBER}))\b", re.I),
         re.compile(rf"\b(?P<d>{_DECADE} )(?P<n>girls?|boys?)\b(?!')", re.I),
     )
@@ -136,7 +145,8 @@ def figures_in_digits(text: str) -> str:
     text = find.some.sub(_some, text)
     text = find.grown.sub(_grown, text)
     text = find.older.sub(lambda m: f"{_THAN[m['w'].lower()]}{m['n']}", text)
-    text = find.said.sub(lambda m: f"{m['a']}{_number(m['w'].lower())}", text)
+    for pattern in (find.said, find.behind):
+        text = pattern.sub(lambda m: f"{m['a']}{_number(m['w'].lower())}", text)
     return find.spelled.sub(lambda m: str(_number((m["w"] or m["v"]).lower())), text)
 
 
