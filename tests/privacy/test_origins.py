@@ -20,6 +20,8 @@ from obclip.privacy import PrivacySettings, expand
         ("woman (black), portrait", {"gender", "ethnicity"}, "man (white), portrait"),
         ("a woman [Asian]", {"gender", "ethnicity"}, "a man [African]"),
         ("man - Korean - 30s", {"gender", "nationality", "age"}, "woman - German - 70s"),
+        ("a chef born in Italy", {"nationality"}, "a chef from Thailand"),
+        ("a woman born and raised in Nigeria", {"gender", "nationality"}, "a man from Korea"),
         ("ethnicity: Asian, portrait", {"ethnicity"}, "ethnicity: African, portrait"),
     ],
 )
@@ -31,7 +33,12 @@ def test_an_origin_wherever_it_is_said(text: str, names: set[str], member: str) 
 
 @pytest.mark.parametrize(
     "text",
-    ["a photo of an Italian restaurant", "black russian, cocktail", "a plate of Indian Chinese"],
+    [
+        "a photo of an Italian restaurant",
+        "a lamb born in spring",
+        "black russian, cocktail",
+        "a plate of Indian Chinese",
+    ],
 )
 def test_an_origin_of_things_stays(text: str) -> None:
     assert expand(text).candidates.n == 1

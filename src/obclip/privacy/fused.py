@@ -2,8 +2,8 @@
 
 Protects: "a Filipina nurse" is read as "a Filipino female nurse" and "a Latina doctor" as "a Latin
 female doctor", so that every member has an adjective and no member a noun where an adjective
-stands; "a Frenchman" as "a French man". Does not protect: Latina and Filipina without a noun behind
-them, which are nouns of their own rows.
+stands; "a Frenchman" as "a French man", "born in Nigeria" as "from Nigeria". Does not protect:
+Latina and Filipina without a noun behind them, which are nouns of their own rows.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _ALWAYS = {
     "gypsies": "Romanies", "moslems": "Muslims", "jewess": "Jewish woman",
     "jewesses": "Jewish women",
 }  # fmt: skip
+_BORN = re.compile(r"\b(?:born and raised|born|raised|hailing) (?:in|from) ", re.I)
 _SAID = {"woman": "female", "man": "male"}
 _CUES = (*_ADJECTIVES, *_PLAIN, "gypsies", "jewess")
 
@@ -52,6 +53,8 @@ def apart(text: str, table: Lexicon) -> str:
         text = _TITLE.sub(r"\1", text)
     if "man" in low or "men" in low:
         text = _PEOPLE.sub(_people, text)
+    if "born" in low or "raised" in low or "hailing" in low:
+        text = _BORN.sub(lambda found: _from(found, table), text)
     if not any(word in low for word in _CUES):
         return text
     units = scan(text, table)
@@ -102,6 +105,15 @@ def _people(match: re.Match[str]) -> str:
     """As in "Frenchwoman": "French woman"."""
     people = _PEOPLES[match[1].lower()]
     return f"{people.upper() if match[0].isupper() else people} {match[2]}"
+
+
+def _from(found: re.Match[str], table: Lexicon) -> str:
+    """As in "born in Nigeria": "from Nigeria", a form of the table; "born in spring" stays."""
+    words = tuple(re.findall(r"[^\W_]+", found.string[found.end() :].lower())[:4])
+    known = any(
+        entry.words[1:] == words[: len(entry.words) - 1] for entry in table.first.get("from", ())
+    )
+    return "from " if known else found[0]
 
 
 def _afro(judge: Judge, i: int) -> bool:
