@@ -118,6 +118,13 @@ def test_files_are_joined_by_set(rows: list[Any]) -> None:
         joined([one, ({**two[0], "split": 5}, two[1])])
 
 
+def test_sets_of_another_file_of_prompts_are_other_sets(rows: list[Any]) -> None:
+    head, whole = joined([(HEAD, rows[:3]), ({**HEAD, "prompts": "ages"}, rows[:2])])
+    assert head["prompts"] == "benchmark` and `ages"
+    assert len(whole) == len({r["set"] for r in whole}) == 5
+    assert [r["asked"] for r in whole[3:]] == [r["asked"] for r in rows[:2]]
+
+
 def test_features_survive_their_packing() -> None:
     given = torch.randn(3, 256)
     np.testing.assert_allclose(unpacked(packed(given), 3), given.numpy(), rtol=2e-3, atol=1e-3)

@@ -33,6 +33,8 @@ from obclip.evaluation.metrics import paired_distance, psnr
 from obclip.evaluation.sharing import Seen, Studio, hand_over_loss
 
 EXACT = "exact"
+#: Between the numbers of the sets of two files of prompts.
+APART = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +92,27 @@ def joined(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Several result files as one: more plans, more sets, or both.
 
-    Plans of a later file take the place of the same names. A set need not have all plans.
+    Plans of a later file take the place of the same names. A set need not have all plans. Sets of
+    another file of prompts are other sets.
     """
     heads = [head for head, _ in files]
-    same = [{k: v for k, v in head.items() if k != "plans"} for head in heads]
+    same = [{k: v for k, v in head.items() if k not in ("plans", "prompts")} for head in heads]
     if any(one != same[0] for one in same):
         raise click.ClickException("the files were made with other weights or numbers")
     plans: dict[str, Any] = {}
+    prompts = list(dict.fromkeys(str(head["prompts"]) for head in heads))
     sets: dict[int, dict[str, Any]] = {}
     for head, rows in files:
         plans |= head["plans"]
         for row in rows:
-            before = sets.get(row["set"], row)
+            number = row["set"] + APART * prompts.index(head["prompts"])
+            before = sets.get(number, row)
             if before["asked"] != row["asked"]:
                 raise click.ClickException(f"set {row['set']} differs between the files")
-            sets[row["set"]] = {**row, "plans": {**before["plans"], **row["plans"]}}
-    return {**heads[0], "plans": plans}, [sets[number] for number in sorted(sets)]
+            sets[number] = {**row, "set": number, "plans": {**before["plans"], **row["plans"]}}
+    return {**heads[0], "plans": plans, "prompts": "` and `".join(prompts)}, [
+        sets[number] for number in sorted(sets)
+    ]
 
 
 def open_results(file: Path, head: dict[str, Any]) -> tuple[TextIO, set[int]]:
