@@ -20,8 +20,8 @@ from obclip.cloud.engine import Engine, Job, OnStep
 from obclip.cloud.passes import Passes
 from obclip.cloud.plan import Features, Kind, Plan
 from obclip.cloud.scheduler import Want
-from obclip.cloud.unet import Kept, unet_pass, why_not
-from obclip.diffusion.denoiser import Conditioning
+from obclip.cloud.unet import Kept, unet_pass
+from obclip.diffusion.denoiser import Conditioning, dtype_of
 from obclip.diffusion.loading import Parts
 
 #: What a pass costs as a share of a whole one: rough, for fairness alone (see ``cost.py``).
@@ -86,10 +86,10 @@ def together(engine: Engine, calls: list[Call]) -> list[Answer]:
 def _pass(engine: Engine, call: Call) -> Answer:
     unet = engine.parts.unet
     timestep = call.timestep.to(unet.device)
-    if why_not(unet, call.kind) is not None:  # checked before: a plain pass of an odd model
+    if engine.odd(call.kind):  # checked before: a plain pass of an odd model
         return engine.denoiser.predict(call.rows, timestep, call.text), None
     return unet_pass(
-        unet, call.rows.to(unet.dtype), timestep, call.text, kind=call.kind, entry=call.entry,
+        unet, call.rows.to(dtype_of(unet)), timestep, call.text, kind=call.kind, entry=call.entry,
         keep=call.keep, memory=call.memory,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from obclip.cloud.guidance import guided, mean, of_each
 from obclip.cloud.passes import Passes, chunks
 from obclip.cloud.plan import Attention, Guidance, Kind, Plan
 from obclip.cloud.state import State, levels, mixed, of_nodes
-from obclip.cloud.unet import check_fits
+from obclip.cloud.unet import check_fits, why_not
 from obclip.diffusion.compatibility import check_size
 from obclip.diffusion.denoiser import Conditioning, UNetDenoiser
 from obclip.diffusion.loading import Parts
@@ -58,6 +58,7 @@ class Engine:
         self.parts = parts
         self.denoiser = UNetDenoiser(parts)
         self.batch = batch
+        self._odd: dict[Kind, bool] = {}
         if parts.unet.device.type == "cuda":  # its convolutions are faster that way
             parts.unet.to(memory_format=torch.channels_last)
 
@@ -76,6 +77,15 @@ class Engine:
             check_fits(self.parts.unet, kind)
         if any(kind.attention is not Attention.OWN for kind in kinds):
             install(self.parts.unet)
+
+    def odd(self, kind: Kind) -> bool:
+        """Whether the model has parts that an open pass of this kind does not know.
+
+        Asked once: it takes a millisecond, and a pass of a small model thirty.
+        """
+        if kind not in self._odd:
+            self._odd[kind] = why_not(self.parts.unet, kind) is not None
+        return self._odd[kind]
 
     @torch.inference_mode()
     def run(self, job: Job, plan: Plan, on_step: OnStep | None = None) -> Tensor:
@@ -146,7 +156,9 @@ class Engine:
             if on_step is not None:
                 on_step(done, total)
 
-        return Passes(self.parts.unet, self.denoiser, plan, job.images, batch, guidance, called)
+        return Passes(
+            self.parts.unet, self.denoiser, plan, job.images, batch, guidance, called, self.odd
+        )  # fmt: skip
 
     def _predict(
         self, job: Job, plan: Plan, index: int, state: State, passes: Passes,

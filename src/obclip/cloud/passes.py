@@ -16,8 +16,8 @@ from torch import Tensor
 
 from obclip.cloud.attention import Memory
 from obclip.cloud.plan import Attention, Features, Kind, Plan
-from obclip.cloud.unet import Kept, unet_pass, why_not
-from obclip.diffusion.denoiser import Conditioning, Denoiser
+from obclip.cloud.unet import Kept, unet_pass
+from obclip.diffusion.denoiser import Conditioning, Denoiser, dtype_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Passes:
     batch: int
     guidance: bool
     on_call: Callable[[], None]
+    odd: Callable[[Kind], bool]
     _kept: dict[str, Kept] = field(default_factory=dict)  # by half
     _memories: dict[int, Memory] = field(default_factory=dict)  # by first row
 
@@ -103,9 +104,9 @@ class Passes:
         self, rows: Tensor, timestep: Tensor, text: Conditioning, kind: Kind, entry: Kept | None,
         keep: Kind | None, memory: Memory | None,
     ) -> tuple[Tensor, Kept | None]:  # fmt: skip
-        if why_not(self.unet, kind) is not None:  # checked before: a plain pass of an odd model
+        if self.odd(kind):  # checked before: a plain pass of an odd model
             return self.denoiser.predict(rows, timestep, text), None
-        rows = rows.to(self.unet.dtype)
+        rows = rows.to(dtype_of(self.unet))
         return unet_pass(
             self.unet, rows, timestep, text, kind=kind, entry=entry, keep=keep, memory=memory
         )

@@ -78,8 +78,7 @@ class UNetDenoiser:
 
     @property
     def dtype(self) -> torch.dtype:
-        dtype: torch.dtype = self.unet.dtype
-        return dtype
+        return dtype_of(self.unet)
 
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str], height: int, width: int) -> Conditioning:
@@ -123,6 +122,12 @@ class UNetDenoiser:
         )  # fmt: skip
         prediction: Tensor = out[0]
         return prediction
+
+
+def dtype_of(unet: Any) -> torch.dtype:
+    """The numbers of a model, by its first layer: diffusers looks through all, each time."""
+    dtype: torch.dtype = next(unet.parameters()).dtype
+    return dtype
 
 
 def tokens_cut(parts: Parts, prompt: str) -> int:
