@@ -69,7 +69,7 @@ def test_on_the_bundled_model_the_velocity_is_what_should_be_shared(
     engine = Engine(load(pair.cloud, vae=False))
     people = [f"a noto emoji of {who} artist with {tone} skin" for who in ("a woman", "a man")
               for tone in ("light", "medium", "dark")]  # fmt: skip
-    job = Job(people, (), "dpm++", pair.guidance, 128, 128, 1, 3)
+    jobs = [Job(people, (), "dpm++", pair.guidance, 128, 128, 1, seed) for seed in (1, 2)]
     made = {until: build(Recipe(share_until=until), 6, 25, 10, SIZES, engine.parts.schedule)
             for until in (None, -4.0)}  # fmt: skip
 
@@ -82,8 +82,8 @@ def test_on_the_bundled_model_the_velocity_is_what_should_be_shared(
             return common + factor * (x - middle)
 
         monkeypatch.setattr(engine_module, "of_each", shared)
-        return distance(engine, made[-4.0], made[None], job)
+        return sum(distance(engine, made[-4.0], made[None], job) for job in jobs) / len(jobs)
 
     noise, velocity, picture = map(at, (-1, 0, 1))
-    # .034, .018, .018; shared until -3 it is .040, .051, .053: no named plan shares that long
-    assert max(velocity, picture) < 0.021 < 0.03 < noise
+    # .026, .013, .013; shared until -3 (another seed) .041, .120, .122: no named plan does it
+    assert max(velocity, picture) < 0.017 < 0.022 < noise
