@@ -36,6 +36,7 @@ def test_an_origin_wherever_it_is_said(text: str, names: set[str], member: str) 
     [
         "a photo of an Italian restaurant",
         "a lamb born in spring",
+        "cheese of Italian origin",
         "black russian, cocktail",
         "a plate of Indian Chinese",
     ],

@@ -7,7 +7,8 @@ listed here.
 
 from __future__ import annotations
 
-from obclip.privacy.judge import COLOUR, Judge
+from obclip.privacy.judge import Judge
+from obclip.privacy.origins import COLOUR, determined, running
 
 _PEOPLE_WORDS = frozenset(["someone", "somebody", "anyone", "anybody", "everyone", "everybody"])
 _LINEAGE = frozenset(
@@ -24,7 +25,7 @@ def alone(judge: Judge, i: int) -> bool:
     """Whether an adjective without a noun after it still speaks of a person."""
     if _lineage(judge, i):
         return True
-    if not judge.ends(i + 1) and not judge.running(i + 1):
+    if not judge.ends(i + 1) and not running(judge, i + 1):
         return False
     if i and judge.units[i - 1].low in _PEOPLE_WORDS:
         return True  # "someone blind"
@@ -36,7 +37,8 @@ def _lineage(judge: Judge, i: int) -> bool:
     units = judge.units
     if i + 1 >= len(units) or units[i + 1].low not in _LINEAGE or not i:
         return False
-    return units[i - 1 - (units[i - 1].low == "the" and i > 1)].low in ("of", "with")
+    said = units[i - 1 - (units[i - 1].low == "the" and i > 1)].low in ("of", "with")
+    return said and any(judge.is_person(j) for j in range(len(units)) if j != i)
 
 
 def _predicate(judge: Judge, i: int) -> bool:
@@ -108,4 +110,4 @@ def _as_noun(judge: Judge, i: int) -> bool:
     """As in "an African", "the blind", "two Chinese"."""
     if i == 0 or judge.units[i].key in COLOUR:
         return False
-    return judge.determined(i)
+    return determined(judge, i)

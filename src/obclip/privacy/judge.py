@@ -8,10 +8,10 @@ not protect: a person described without any person word.
 from __future__ import annotations
 
 from obclip.privacy.lexicon import CHILD
+from obclip.privacy.origins import AGED, COLOUR, origin
 from obclip.privacy.scan import Unit
 from obclip.privacy.vocabulary import vocabulary
 
-COLOUR = frozenset({"white.sg", "pale.sg"})  # rows whose words are also colours of things
 PERSON_KINDS = frozenset({"noun", "fam", "name"})
 GENDER_HEADS = frozenset({"female.sg", "females.sg"})
 ELDER = "elder.sg"
@@ -41,13 +41,6 @@ _EMPHASIS = frozenset("()[]\"'")
 STARS = frozenset(["star", "stars", "legend", "legends", "icon", "icons"])
 _COLOURED = frozenset(["coffee", "figure", "horse"])
 REACH = 12
-DETERMINERS = frozenset(
-    ["a", "an", "the", "two", "three", "four", "five", "some", "many", "several", "few"]
-)
-_GROUPS = frozenset(["group", "crowd", "couple", "bunch", "row", "line", "pair", "team", "gang"])
-_ORIGINS = frozenset(["nationality", "ethnicity", "religion"])
-_AGED = frozenset(["person.sg", "adult.sg"])
-_REBORN = frozenset(["born", "-", "again"])
 
 
 class Judge:
@@ -71,48 +64,9 @@ class Judge:
                 unit.row.kind in PERSON_KINDS
                 or unit.key in GENDER_HEADS
                 or (unit.key == ELDER and self._elder(i + 1))
-                or (unit.row.kind == "adj" and self.origin(i))
+                or (unit.row.kind == "adj" and origin(self, i))
             )
         return unit.low in self.persons or self._doer(i) or self._star(i)
-
-    def origin(self, i: int) -> bool:
-        """As in "a young Asian", "two old Germans": an origin that is the noun itself."""
-        row = self.units[i].row
-        if row is None or row.attributes[0] not in _ORIGINS or self.units[i].key in COLOUR:
-            return False
-        return (self.ends(i + 1) or self.running(i + 1)) and self.determined(i)
-
-    def running(self, i: int) -> bool:
-        """Whether unit i says what somebody is doing."""
-        unit = self.units[i]
-        if unit.row is not None:  # "who is blind walking with a cane"
-            return all(form.split()[0].endswith("ing") for form in unit.row.forms.values())
-        return unit.low.endswith("ing") and unit.low not in self.things
-
-    def determined(self, i: int) -> bool:
-        """Whether what stands before unit i makes it a noun: "an", "two devout", "elderly"."""
-        j = i - 1
-        row = self.units[i].row
-        while j > 0 and row is not None and row.attributes[0] != "disability":
-            if not (self.adjectival(j) or self.units[j].low in _REBORN or self._age(j)):
-                break
-            j -= 1  # "a devout Muslim", "a born-again Christian"; not "a white blind"
-        if j < 0:
-            return False
-        before = self.units[j]
-        if before.row is not None:  # "elderly Chinese playing chess", "Muslim American, smiling"
-            said = self._age(j) or not _ORIGINS.isdisjoint(before.row.attributes)
-            return j == 0 and said and before.key not in COLOUR
-        if before.low == "of" and j and self.units[j - 1].low in _GROUPS:
-            return True
-        return before.low in DETERMINERS
-
-    def _age(self, i: int) -> bool:
-        """An adjective of age, or a noun that says one ("a child Asian")."""
-        row = self.units[i].row
-        if row is None or row.plural:
-            return False
-        return row.kind == "age" or row.attributes == ("age",) or row.name in _AGED
 
     def _elder(self, i: int) -> bool:
         """As in "a Cherokee elder", "a Maori elder weaving": a noun, not "an elder sister"."""
@@ -250,7 +204,7 @@ class Judge:
     def adjunct(self, i: int) -> int:
         """As in "child actor": the person noun that a child's noun stands before, or -1."""
         unit, units = self.units[i], self.units
-        if unit.row is None or unit.row.name not in _AGED:
+        if unit.row is None or unit.row.name not in AGED:
             return -1
         if unit.values[0] != CHILD:
             return -1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from obclip.errors import PromptRefused
 from obclip.privacy.judge import PERSON_KINDS
 from obclip.privacy.normalise import refuse
 from obclip.privacy.scan import Unit
@@ -25,12 +26,7 @@ def check_bare_figures(units: list[Unit]) -> None:
     for i, unit in enumerate(units):
         after = units[i + 1] if i + 1 < len(units) else Unit(".", False, 0, 0)
         if _short_age(unit, after) or _open_age(units, i, after, numbers):
-            raise refuse(
-                "age_figure",
-                f"the age {unit.text!r} stands where it cannot be masked",
-                unit.text,
-                'write it in full ("a woman aged 25")',
-            )
+            raise _refused(unit, 'write it in full ("a woman aged 25")')
         if unit.low.isdigit() and after.low == "+" and i + 2 < len(units):
             after = units[i + 2]  # 60+ woman
             noun = after.row is not None and after.row.kind in PERSON_KINDS
@@ -47,12 +43,12 @@ def check_bare_figures(units: list[Unit]) -> None:
             closed = after.low in (",", ".", "with", "in", "years") or after.low in _ENDING
             wrong = wrong or (who is not None and who.kind in PERSON_KINDS and closed)
         if wrong:
-            raise refuse(
-                "age_figure",
-                f"the age {unit.text!r} stands where it cannot be masked",
-                unit.text,
-                'write it after the person ("a man aged 70") or as "70-year-old"',
-            )
+            raise _refused(unit, 'write it after the person ("a man aged 70") or as "70-year-old"')
+
+
+def _refused(unit: Unit, way: str) -> PromptRefused:
+    said = f"the age {unit.text!r} stands where it cannot be masked"
+    return refuse("age_figure", said, unit.text, way)
 
 
 def _short_age(unit: Unit, after: Unit) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from obclip.privacy.compounds import MARK
 from obclip.privacy.credits import credited_units, surname
 from obclip.privacy.draft import Draft, Part
-from obclip.privacy.judge import COLOUR, GENDER_HEADS
+from obclip.privacy.judge import GENDER_HEADS
 from obclip.privacy.lexicon import Row
 from obclip.privacy.normalise import refuse
+from obclip.privacy.origins import COLOUR
 
 if TYPE_CHECKING:
     from obclip.privacy.analyse import Analyser

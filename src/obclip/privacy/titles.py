@@ -19,7 +19,7 @@ _TITLES = (
     "aunt", "auntie", "grandma", "queen", "princess", "madam", "dame", "prophetess", "duchess",
     "countess", "empress", "baroness", "sister", "pope", "priestess", "abbess", "lady",
 )  # fmt: skip
-_NAMES = ("names", "names_common", "given_words", "given_names", "first_names")
+_NAMES = ("names", "names_common", "given_words", "first_names")
 _LONG = 3  # letters of a word whose capital says something
 
 
@@ -37,33 +37,33 @@ def check_titles(units: list[Unit], judge: Judge, credited: frozenset[int]) -> N
     Raises:
         PromptRefused: with the name.
     """
-    titled = None
     for i, unit in enumerate(units[1:], 1):
         before = units[i - 1]
         if before.row is None or before.row.name not in _rows() or i in credited:
             continue
-        if unit.row is not None or not unit.gap or not unit.low.isalpha() or len(unit.low) < _LONG:
-            continue
-        capital = before.text[0].isupper() and unit.text[0].isupper()
-        if capital and titled is None:
-            titled = _title_case(units)
-        listed = any(unit.low in judge.classes[name] for name in _NAMES)
-        if listed and (capital or unit.low in judge.classes["given_names"]):
-            pass
-        elif not capital or titled or unit.low in vocabulary().known or _inflected(unit.low):
-            continue
-        if judge.ends(i) or unit.low in judge.things:
-            continue
-        raise refuse(
-            "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
-        )
+        if unit.row is None and unit.gap and _name(units, judge, i):
+            raise refuse(
+                "named_person", f"{unit.text!r} names a person, who cannot be masked", unit.text
+            )
+
+
+def _name(units: list[Unit], judge: Judge, i: int) -> bool:
+    """Whether the clear word at i is a name: of a list, or unknown and with both capitals."""
+    low = units[i].low
+    if not low.isalpha() or len(low) < _LONG or judge.ends(i) or low in judge.things:
+        return False
+    capitals = units[i - 1].text[0].isupper() and units[i].text[0].isupper()
+    if low in judge.classes["given_names"]:
+        return True
+    if not capitals or any(low in judge.classes[name] for name in _NAMES):
+        return capitals
+    return not (low in vocabulary().known or _inflected(low) or _title_case(units))
 
 
 def _title_case(units: list[Unit]) -> bool:
-    """Whether the text writes most words with a capital ("The King Sits On His Throne")."""
-    words = [unit.text for unit in units if unit.low.isalpha() and len(unit.low) >= _LONG]
-    small = sum(word[0].islower() for word in words)
-    return len(words) > _LONG and small < 2
+    """Whether clear words have capitals throughout ("The King Sits On His Throne")."""
+    words = [u.text for u in units if u.row is None and u.low.isalpha() and len(u.low) >= _LONG]
+    return len(words) > 1 and all(word[0].isupper() for word in words)
 
 
 def _inflected(low: str) -> bool:
